@@ -1,0 +1,89 @@
+"""CloudEvents 1.0 in Kafka's binary mode: attributes in `ce_*` headers, the payload as JSON in the value.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from tandem_contracts.payloads import Payload
+from tandem_contracts.registry import EVENT_TYPES
+
+TRACE_HEADERS = ("traceparent", "tracestate")
+KafkaHeaders = list[tuple[str, bytes]]
+
+
+class MalformedEventError(ValueError):
+    """A record that is not one of our events, or whose payload breaks its contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact about one aggregate.
+
+    `version` counts the aggregate's events from 1 without a gap; `body` is the payload's JSON as it was published;
+    `trace` holds the W3C trace context of the request that caused the event.
+    """
+
+    id: UUID
+    type: str
+    source: str
+    aggregate_type: str
+    aggregate_id: UUID
+    version: int
+    time: datetime
+    body: bytes
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+    def payload(self) -> Payload | None:
+        """The validated payload, or None for a type that this release does not know.
+
+        Raises MalformedEventError when the body breaks the contract of its type.
+        """
+        event_type = EVENT_TYPES.get(self.type)
+        if event_type is None:
+            return None
+        try:
+            return event_type.model.model_validate_json(self.body)
+        except ValidationError as error:
+            raise MalformedEventError(f"{self.type}: {error}") from error
+
+
+def to_kafka(event: Event) -> tuple[bytes, bytes, KafkaHeaders]:
+    """Key, value and headers of the record that carries `event`."""
+    headers: KafkaHeaders = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(event.id).encode()),
+        ("ce_source", event.source.encode()),
+        ("ce_type", event.type.encode()),
+        ("ce_subject", f"{event.aggregate_type}/{event.aggregate_id}".encode()),
+        ("ce_time", event.time.isoformat().encode()),
+        ("ce_aggregateversion", str(event.version).encode()),
+        ("content-type", b"application/json"),
+    ]
+    headers += [(name, event.trace[name].encode()) for name in TRACE_HEADERS if name in event.trace]
+    return str(event.aggregate_id).encode(), event.body, headers
+
+
+def from_kafka(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Event:
+    """The event in a record; MalformedEventError when an attribute is missing or unreadable."""
+    try:
+        attributes = {name: content.decode() for name, content in headers}
+        aggregate_type, _, aggregate_id = attributes["ce_subject"].partition("/")
+        return Event(
+            id=UUID(attributes["ce_id"]),
+            type=attributes["ce_type"],
+            source=attributes["ce_source"],
+            aggregate_type=aggregate_type,
+            aggregate_id=UUID(aggregate_id),
+            version=int(attributes["ce_aggregateversion"]),
+            time=datetime.fromisoformat(attributes["ce_time"]),
+            body=value or b"",
+            trace={name: attributes[name] for name in TRACE_HEADERS if name in attributes},
+        )
+    except (KeyError, ValueError) as error:
+        raise MalformedEventError(f"not a Tandem event: {error!r}") from error

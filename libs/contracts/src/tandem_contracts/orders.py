@@ -1,0 +1,92 @@
+"""Events of the aggregate `order`, in the topic `tandem.orders`.
+
+Requests (`..._requested`, `..._registered`) are facts stated by a customer or by staff; what the order process makes
+of them follows in the same stream, so everything that happens to an order has one total order.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from tandem_contracts.payloads import Money, Payload, Sku
+
+# Open on purpose: a consumer must not fail on a reason that a later release adds.
+RejectionReason = Annotated[str, Field(description="out_of_stock, payment_declined", examples=["out_of_stock"])]
+Requester = Literal["customer", "staff"]
+
+
+class OrderedLine(Payload):
+    sku: Sku
+    quantity: int = Field(gt=0)
+    unit_price: Money
+
+
+class OrderEvent(Payload):
+    order_id: UUID
+    customer_id: UUID
+
+
+class OrderPlaced(OrderEvent):
+    total: Money
+    lines: list[OrderedLine] = Field(min_length=1)
+
+
+class OrderReserved(OrderEvent):
+    """All lines of the order are set aside in stock."""
+
+
+class OrderPaid(OrderEvent):
+    payment_attempt_id: UUID
+    amount: Money
+
+
+class OrderRejected(OrderEvent):
+    reason: RejectionReason
+    detail: str = ""
+
+
+class OrderCancellationRequested(OrderEvent):
+    requested_by: Requester
+    reason: str = ""
+
+
+class OrderCancelled(OrderEvent):
+    reason: str = ""
+    refunded: Money | None = Field(default=None, description="what was given back, when the order had been paid")
+
+
+class OrderShipmentRegistered(OrderEvent):
+    """Staff handed the parcel to the carrier."""
+
+    carrier: str
+    tracking_number: str = ""
+
+
+class OrderShipped(OrderEvent):
+    carrier: str
+    tracking_number: str = ""
+
+
+class OrderDeliveryRegistered(OrderEvent):
+    """Staff or the carrier say that the parcel arrived."""
+
+
+class OrderDelivered(OrderEvent):
+    pass
+
+
+class OrderRefundRequested(OrderEvent):
+    reason: str
+
+
+class OrderRefunded(OrderEvent):
+    amount: Money
+    reason: str
+
+
+class OrderRequestRefused(OrderEvent):
+    """A request that the order's state does not allow, such as to ship what was cancelled."""
+
+    request: str = Field(description="the refused event's type", examples=["order.shipment_registered.v1"])
+    state: str = Field(description="the order's state when the request was handled")

@@ -1,0 +1,78 @@
+"""The event backbone's tables, and `append_event`."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, SmallInteger, String, Text, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+from tandem_contracts.payloads import Payload
+from tandem_contracts.registry import event_type_of
+
+from tandem_tables.metadata import CreatedAt, Table, UuidPrimaryKey
+
+
+class OutboxEvent(Table):
+    """An event not yet published. Nobody inserts here: `append_event` does."""
+
+    __tablename__ = "events_outboxevent"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(unique=True)
+    shard: Mapped[int] = mapped_column(SmallInteger)
+    producer: Mapped[str] = mapped_column(String(63))
+    aggregate_type: Mapped[str] = mapped_column(String(32))
+    aggregate_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(BigInteger)
+    type: Mapped[str] = mapped_column(String(64))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    headers: Mapped[dict[str, str]] = mapped_column(JSONB)
+    occurred_at: Mapped[CreatedAt]
+
+
+class ConsumerPosition(Table):
+    """The last version of an aggregate that a consumer has applied."""
+
+    __tablename__ = "events_consumerposition"
+
+    consumer: Mapped[str] = mapped_column(String(64), primary_key=True)
+    aggregate_type: Mapped[str] = mapped_column(String(32), primary_key=True)
+    aggregate_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
+class DeadLetter(Table):
+    """An event that a consumer cannot apply, or one that waits behind such an event of its aggregate."""
+
+    __tablename__ = "events_deadletter"
+
+    id: Mapped[UuidPrimaryKey]
+    consumer: Mapped[str] = mapped_column(String(64))
+    event_id: Mapped[UUID]
+    aggregate_type: Mapped[str] = mapped_column(String(32))
+    aggregate_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(BigInteger)
+    type: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    headers: Mapped[dict[str, str]] = mapped_column(JSONB)
+    state: Mapped[str] = mapped_column(String(16))
+    error: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    created_at: Mapped[CreatedAt]
+
+
+async def append_event(session: AsyncSession, aggregate_id: UUID, payload: Payload, headers: Mapping[str, str]) -> int:
+    """State an event in the session's transaction; returns its version in the aggregate's stream.
+
+    Locks the stream's head row until the transaction ends.
+    """
+    event_type = event_type_of(payload)
+    appended = func.append_event(
+        event_type.aggregate_type,
+        aggregate_id,
+        event_type.name,
+        bindparam("payload", payload.model_dump(mode="json"), type_=JSONB),
+        bindparam("headers", dict(headers), type_=JSONB),
+    )
+    return int((await session.execute(select(appended))).scalar_one())

@@ -1,0 +1,24 @@
+"""Columns whose values Postgres makes, so that writers outside Django get them too."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Func
+from django.db.models.functions import Now
+
+
+class UUIDv7(Func):
+    """Postgres 18's `uuidv7()`: unique, and rising with time, so an index on it stays compact."""
+
+    function = "uuidv7"
+    arity = 0
+    output_field = models.UUIDField()
+
+
+def uuid_primary_key() -> Any:
+    return models.UUIDField(primary_key=True, db_default=UUIDv7(), editable=False)
+
+
+def created_at() -> Any:
+    """When the row was inserted, UTC."""
+    return models.DateTimeField(db_default=Now(), editable=False)

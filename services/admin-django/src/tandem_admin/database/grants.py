@@ -1,0 +1,59 @@
+"""Who may do what: one Postgres role per process, rights per table, and per column where that matters.
+
+A role that is not named for a table has no right to it. `tandem-manage apply_grants` makes the database agree.
+"""
+
+from typing import Literal
+
+Role = Literal["tandem_admin", "tandem_api", "tandem_worker", "tandem_relay"]
+ROLES: tuple[Role, ...] = ("tandem_admin", "tandem_api", "tandem_worker", "tandem_relay")
+OWNER = "tandem_owner"
+
+ALL = "SELECT, INSERT, UPDATE, DELETE"
+READ = "SELECT"
+
+# Tables of Django and its packages, found by the prefix of their names: the admin's alone.
+ADMIN_PREFIXES = ("auth_", "account_", "allauth_", "mfa_", "django_session", "django_admin_log", "users_", "catalog_")
+ADMIN_READS = ("django_content_type", "django_migrations", "django_site")
+
+TABLES: dict[Role, dict[str, str]] = {
+    "tandem_admin": {
+        "inventory_stock": "SELECT, INSERT, UPDATE (available)",
+        "inventory_stockmovement": "SELECT, INSERT",
+        "orders_order": READ,
+        "orders_orderline": READ,
+        "orders_timelineentry": "SELECT, INSERT",
+        "orders_paymentattempt": READ,
+        "events_stream": READ,
+        "events_outboxevent": READ,
+        "events_consumerposition": READ,
+        "events_deadletter": READ,
+    },
+    "tandem_api": {
+        "users_user": "SELECT (id, email, name, is_active)",
+        "catalog_category": READ,
+        "catalog_product": READ,
+        "inventory_stock": READ,
+        "orders_order": "SELECT, INSERT",
+        "orders_orderline": "SELECT, INSERT",
+        "orders_timelineentry": "SELECT, INSERT",
+        "orders_idempotencykey": "SELECT, INSERT",
+    },
+    "tandem_worker": {
+        "users_user": "SELECT (id, email, name, is_active)",
+        "catalog_product": READ,
+        "inventory_stock": "SELECT, UPDATE (available, reserved)",
+        "inventory_stockmovement": "SELECT, INSERT",
+        "orders_order": "SELECT, UPDATE (state)",
+        "orders_orderline": READ,
+        "orders_timelineentry": "SELECT, INSERT",
+        "orders_paymentattempt": "SELECT, INSERT, UPDATE (state, provider_id, decline_code)",
+        "events_consumerposition": "SELECT, INSERT, UPDATE (version)",
+        "events_deadletter": "SELECT, INSERT",
+    },
+    "tandem_relay": {
+        "events_outboxevent": "SELECT, DELETE",
+    },
+}
+APPEND_EVENT = "append_event(text, uuid, text, jsonb, jsonb)"
+MAY_APPEND: tuple[Role, ...] = ("tandem_admin", "tandem_api", "tandem_worker")

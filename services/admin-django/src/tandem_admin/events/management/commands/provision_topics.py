@@ -1,0 +1,33 @@
+"""`tandem-manage provision_topics`: needs the broker, not the database."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from tandem_contracts.topics import TOPICS
+
+from tandem_admin.events.topics import TopicConflictError, provision_topics
+from tandem_admin.settings import SETTINGS
+
+
+class Command(BaseCommand):
+    help = "Create the topics and bring their settings up to date with what tandem_contracts declares."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--replication-factor", type=int, default=1, help="3 where there are three brokers")
+
+    def handle(self, *args: Any, replication_factor: int, **options: Any) -> None:
+        servers = SETTINGS.kafka_bootstrap_servers.split(",")
+        try:
+            client = KafkaAdminClient(bootstrap_servers=servers, client_id="tandem-provision-topics")
+        except KafkaError as error:
+            raise CommandError(f"No broker answers at {', '.join(servers)}: {error!r}") from error
+        try:
+            lines = provision_topics(client, TOPICS, replication_factor=replication_factor)
+        except (TopicConflictError, KafkaError) as error:
+            raise CommandError(str(error)) from error
+        finally:
+            client.close()
+        self.stdout.write("\n".join(lines))

@@ -1,0 +1,7 @@
+"""The settings for tests and type checks: as settings, but not those of production."""
+
+import os
+
+os.environ.setdefault("TANDEM_ENVIRONMENT", "test")
+
+from tandem_admin.settings import *  # noqa: F403 - the environment comes first
