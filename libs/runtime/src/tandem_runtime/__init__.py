@@ -1,0 +1,1 @@
+"""One way for every Tandem process to log, trace, count, say how it is, and stop."""

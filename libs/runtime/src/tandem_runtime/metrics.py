@@ -1,0 +1,27 @@
+"""What metrics of several services have in common; their names are declared in observability/metrics.yaml."""
+
+from importlib import metadata
+
+from opentelemetry import trace
+from prometheus_client import Gauge
+
+# Seconds: from a cached read to a client's patience.
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+BUILD_INFO = Gauge(
+    "tandem_build_info", "Which version of which service this process runs; always 1.", ["service", "version"]
+)
+
+
+def announce_build(service: str) -> None:
+    """Set `tandem_build_info`; the workspace has one version, so the runtime's own is everyone's."""
+    BUILD_INFO.clear()
+    BUILD_INFO.labels(service=service, version=metadata.version("tandem-runtime")).set(1)
+
+
+def exemplar() -> dict[str, str] | None:
+    """Return the current span's ids for `observe(..., exemplar=...)`, or None when no trace will show them."""
+    context = trace.get_current_span().get_span_context()
+    if not (context.is_valid and context.trace_flags.sampled):
+        return None
+    return {"trace_id": trace.format_trace_id(context.trace_id), "span_id": trace.format_span_id(context.span_id)}

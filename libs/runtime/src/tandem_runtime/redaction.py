@@ -1,0 +1,36 @@
+"""Keeps secrets out of log lines, by the name of a key and by the look of a value."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+HIDDEN = "[redacted]"
+
+_SECRET_KEY = re.compile(
+    r"passw(or)?d|secret|token|authorization|cookie|api_?key|private_?key|credential|database_url|dsn", re.IGNORECASE
+)
+_URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+_BEARER = re.compile(r"\b(Bearer|Basic) [A-Za-z0-9._~+/=-]{8,}")
+
+
+def redact(fields: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the fields with the values of secret-looking keys, URL passwords and credentials hidden, at any depth."""
+    return {
+        key: HIDDEN if isinstance(key, str) and _SECRET_KEY.search(key) else _redact_value(value)
+        for key, value in fields.items()
+    }
+
+
+def _redact_value(value: Any) -> Any:
+    if isinstance(value, str):
+        # The cheap tests first: this runs on every string of every line.
+        if "://" in value:
+            value = _URL_PASSWORD.sub(rf"\1{HIDDEN}@", value)
+        return _BEARER.sub(rf"\1 {HIDDEN}", value) if " " in value else value
+    if isinstance(value, Mapping):
+        return redact(value)
+    if isinstance(value, list):
+        return [_redact_value(item) for item in value]
+    if isinstance(value, tuple):  # stays one: exc_info is a tuple to its renderer
+        return tuple(_redact_value(item) for item in value)
+    return value

@@ -1,0 +1,37 @@
+"""Which spans may begin a trace."""
+
+from collections.abc import Sequence
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
+from opentelemetry.util.types import Attributes
+
+
+class EntrySampler(Sampler):
+    """A trace begins where work comes in, never with an outgoing call.
+
+    Otherwise every query of a polling loop, of which there are hundreds a second, is a trace of its own.
+    Everything else is left to `inner` (by default: all).
+    """
+
+    def __init__(self, inner: Sampler) -> None:
+        self._inner = inner
+
+    def should_sample(  # noqa: PLR0917 - the SDK's signature
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        begins = not get_current_span(parent_context).get_span_context().is_valid
+        if begins and kind is SpanKind.CLIENT:
+            return SamplingResult(Decision.DROP)
+        return self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+
+    def get_description(self) -> str:
+        return f"EntrySampler{{{self._inner.get_description()}}}"

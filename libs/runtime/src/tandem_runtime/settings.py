@@ -1,0 +1,62 @@
+"""Settings that every process shares, and how wrong ones are reported."""
+
+import sys
+from typing import Literal, NoReturn, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+PREFIX = "TANDEM_"
+
+
+class RuntimeSettings(BaseSettings):
+    """What every process reads from the environment; a service's own `Settings` inherit from it.
+
+    `environment` defaults to production, so that a forgotten variable is strict rather than lax.
+    `operations_port` 0 takes any free port.
+    """
+
+    # An unsafe value must not travel: pydantic would quote it in its message, and that ends in a log.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    environment: Literal["development", "test", "production"] = "production"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    operations_host: str = "127.0.0.1"
+    operations_port: int = Field(default=0, ge=0, le=65535)
+
+    @property
+    def in_production(self) -> bool:
+        return self.environment == "production"
+
+
+SettingsT = TypeVar("SettingsT", bound=RuntimeSettings)
+
+
+def load_settings(settings_class: type[SettingsT]) -> SettingsT:
+    """Read the settings from the environment.
+
+    Wrong settings end the process: one line on stderr per variable, exit status 2. Values are never printed.
+    """
+    try:
+        return settings_class()
+    except ValidationError as error:
+        _refuse([_explain(detail) for detail in error.errors(include_input=False, include_url=False)])
+    except SettingsError as error:
+        _refuse([str(error)])
+
+
+def _explain(detail: ErrorDetails) -> str:
+    message = detail["msg"].removeprefix("Value error, ")
+    if not detail["loc"]:  # raised by a model validator, whose message names its variables itself
+        return message
+    field = str(detail["loc"][0]).upper()
+    return f"{field if field.startswith(PREFIX) else PREFIX + field}: {message}"
+
+
+def _refuse(lines: list[str]) -> NoReturn:
+    for line in lines:
+        sys.stderr.write(f"settings: {' '.join(line.split())}\n")
+    sys.exit(2)

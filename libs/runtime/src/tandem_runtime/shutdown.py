@@ -1,0 +1,29 @@
+"""How an asyncio process learns that it should stop."""
+
+import asyncio
+import os
+import signal
+
+import structlog
+
+log = structlog.get_logger()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGTERM or SIGINT sets; a second signal ends the process at once (128 + signal).
+
+    Call it in the running loop, on the main thread.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            log.warning("stopped hard by a second signal", signal=number.name)
+            os._exit(128 + number)
+        log.info("stopping", signal=number.name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    return stop

@@ -1,0 +1,121 @@
+"""Traces: W3C propagation always, OpenTelemetry's SDK only when an OTLP endpoint is given."""
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+# How long a stopping process waits for its last spans to leave.
+FLUSH_SECONDS = 1.5
+
+log = structlog.get_logger()
+_w3c = TraceContextTextMapPropagator()
+
+
+class Tracing:
+    """The traces of this process; as a context manager it hands over what is left when it closes."""
+
+    def __init__(self, provider: "TracerProvider | None") -> None:
+        self.provider = provider
+
+    @property
+    def enabled(self) -> bool:
+        return self.provider is not None
+
+    def shutdown(self) -> None:
+        """Send the remaining spans, for at most 1.5 s: a collector that is down must not hold a process back."""
+        if self.provider is None:
+            return
+        # The SDK would wait up to 30 s and takes no limit; a daemon thread waits in its place.
+        closing = threading.Thread(target=self.provider.shutdown, name="tracing-shutdown", daemon=True)
+        closing.start()
+        closing.join(FLUSH_SECONDS)
+        if closing.is_alive():
+            log.warning("last spans not delivered", waited_seconds=FLUSH_SECONDS)
+        self.provider = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+
+def configure_tracing(service: str) -> Tracing:
+    """Set propagation, and the SDK when OTEL_EXPORTER_OTLP_ENDPOINT is given; without it nothing is loaded or started.
+
+    Starts a thread when on: in a pre-forking server call it in the worker. Once per process.
+    """
+    # Read by the instrumentations when they load: the stable names of HTTP and database attributes.
+    os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http,database"
+    # No baggage: it would carry what strangers send through the whole system.
+    propagate.set_global_textmap(_w3c)
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return Tracing(None)
+    provider = _provider(service)
+    trace.set_tracer_provider(provider)
+    _instrument_psycopg(provider)
+    return Tracing(provider)
+
+
+def _provider(service: str) -> "TracerProvider":
+    # Imported here: a process without tracing does not pay for the SDK.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    from tandem_runtime.sampling import EntrySampler  # noqa: PLC0415
+
+    resource = Resource.create(
+        {
+            "service.namespace": "tandem",
+            "service.name": service,
+            "service.version": metadata.version("tandem-runtime"),
+        }
+    )
+    # Without the SDK's atexit hook: it waits up to 30 s for a collector that is down.
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.sampler = EntrySampler(provider.sampler)
+    # One second rather than five: a person who follows an order wants to see its trace.
+    delay = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else 1000
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=delay))
+    return provider
+
+
+def _instrument_psycopg(provider: "TracerProvider") -> None:
+    if find_spec("psycopg") is None:
+        return
+    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
+
+    PsycopgInstrumentor().instrument(tracer_provider=provider)
+
+
+def tracer() -> trace.Tracer:
+    return trace.get_tracer("tandem")
+
+
+def trace_headers() -> dict[str, str]:
+    """Return `traceparent` (and `tracestate`) of the current context, or {} when there is none."""
+    headers: dict[str, str] = {}
+    _w3c.inject(headers)
+    return headers
+
+
+def context_from(headers: Mapping[str, str]) -> Context:
+    """Return the context that the W3C headers describe; an empty one when they are missing or malformed."""
+    carrier: dict[str, str | Sequence[str]] = {key.lower(): value for key, value in headers.items()}
+    return _w3c.extract(carrier, context=Context())
