@@ -27,6 +27,7 @@ _SELF_HANDLING = (
 _QUIET = ("httpx", "httpcore", "urllib3", "asyncio", "kafka", "aiokafka")
 # `extra` of libraries: objects or duplicates, nothing a reader of the line needs.
 _UNWANTED_EXTRA = ("color_message", "request", "server_time")
+_UVICORN_ACCESS_ARGUMENTS = 5
 _LEADING = ("timestamp", "level", "logger", "service", "event", "trace_id", "span_id")
 
 
@@ -52,6 +53,7 @@ def configure_logging(service: str, settings: RuntimeSettings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*stamp, structlog.stdlib.ExtraAdder(), _tidy_foreign],
+            pass_foreign_args=True,
             processors=[
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 _ServiceName(service),
@@ -116,9 +118,9 @@ def _add_current_span(_logger: WrappedLogger, _method: str, fields: EventDict) -
 def _tidy_foreign(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
     for key in _UNWANTED_EXTRA:
         fields.pop(key, None)
-    record: logging.LogRecord = fields["_record"]
-    if record.name == "uvicorn.access" and isinstance(record.args, tuple) and len(record.args) == 5:  # noqa: PLR2004 - uvicorn's own tuple
-        client, method, path, _version, status = record.args
+    args = fields.pop("positional_args", ())
+    if fields["logger"] == "uvicorn.access" and len(args) == _UVICORN_ACCESS_ARGUMENTS:
+        client, method, path, _version, status = args
         # Without the query: it may carry what must not be kept.
         path = str(path).partition("?")[0]
         fields.update(event="request", method=method, path=path, status=status, client=client)
