@@ -1,0 +1,75 @@
+"""Kafka's jars, as locked: fetched once, every byte checked."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from threading import Event
+
+from tandem_local.cache import cache_home, made_once
+
+LOCK = files("tandem_local").joinpath("kafka.lock")
+
+
+@dataclass(frozen=True)
+class Jar:
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        return f"{self.artifact}-{self.version}.jar"
+
+
+class WrongChecksum(Exception):  # noqa: N818 - reads as what happened
+    """A download is not what the lock says."""
+
+
+def locked_jars() -> list[Jar]:
+    """What the lock file lists, in the order of the class path."""
+    return list(_parse(LOCK.read_text()))
+
+
+def _parse(lock: str) -> Iterator[Jar]:
+    for line in lock.splitlines():
+        coordinate, sha256 = line.split()
+        group, artifact, version = coordinate.split(":")
+        yield Jar(group, artifact, version, sha256)
+
+
+def kafka_jars(*, stop: Event | None = None) -> list[Path]:
+    """Return the jars' paths, after fetching them if this user has not got them yet.
+
+    $TANDEM_MAVEN_REPOSITORY names a repository to use in place of Maven Central.
+    Raises WrongChecksum, or what the network raises.
+    """
+    jars = locked_jars()
+    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    directory = made_once(cache_home() / f"kafka-jars-{key}", lambda target: _fetch_all(jars, target), stop=stop)
+    return [directory / jar.filename for jar in jars]
+
+
+def _fetch_all(jars: list[Jar], target: Path) -> None:
+    # jgo writes in place and only warns of a bad checksum: it gets a directory of its own, we check and move.
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".maven-") as downloads, ThreadPoolExecutor(8) as pool:
+        for fetched in [pool.submit(_fetch, jar, Path(downloads), target) for jar in jars]:
+            fetched.result()
+
+
+def _fetch(jar: Jar, downloads: Path, target: Path) -> None:
+    from jgo.maven import MavenContext  # noqa: PLC0415 - half a second, and needed once in a lifetime
+
+    mirror = os.environ.get("TANDEM_MAVEN_REPOSITORY")
+    maven = MavenContext(repo_cache=downloads, remote_repos={"mirror": mirror} if mirror else None, timeout=60)
+    downloaded = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
+    digest = hashlib.sha256(downloaded.read_bytes()).hexdigest()
+    if digest != jar.sha256:
+        raise WrongChecksum(f"{jar.group}:{jar.artifact}:{jar.version} has SHA-256 {digest}, expected {jar.sha256}")
+    shutil.move(downloaded, target / jar.filename)
