@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, SmallInteger, String, Text, bindparam, func, select, text
+from sqlalchemy import BigInteger, Identity, SmallInteger, String, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,7 +19,7 @@ class OutboxEvent(Table):
 
     __tablename__ = "events_outboxevent"
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     event_id: Mapped[UUID] = mapped_column(unique=True)
     shard: Mapped[int] = mapped_column(SmallInteger)
     producer: Mapped[str] = mapped_column(String(63))

@@ -1,0 +1,1 @@
+"""The worker: publishes the outbox, and carries orders through."""

@@ -1,0 +1,12 @@
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS = Counter("tandem_consumer_events", "Events by what became of them.", ["consumer", "type", "outcome"])
+RETRIES = Counter("tandem_consumer_retries", "Attempts that failed for a passing reason.", ["consumer", "reason"])
+MALFORMED = Counter("tandem_consumer_malformed_records", "Records that are no Tandem events.", ["consumer", "topic"])
+IN_FLIGHT = Gauge("tandem_consumer_in_flight_events", "Events taken from Kafka and not yet committed.", ["consumer"])
+EVENT_AGE = Histogram(
+    "tandem_consumer_event_age_seconds",
+    "Age of an event when its effect commits.",
+    ["consumer", "type"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)

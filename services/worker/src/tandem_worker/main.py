@@ -1,0 +1,88 @@
+"""`tandem-worker ROLE`: one process per role, all from one image."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+import structlog
+import typer
+from tandem_runtime.health import Health
+from tandem_runtime.logs import configure_logging
+from tandem_runtime.metrics import announce_build
+from tandem_runtime.operations import OperationsServer
+from tandem_runtime.settings import load_settings
+from tandem_runtime.shutdown import stop_on_signals
+from tandem_runtime.tracing import Tracing, configure_tracing
+
+from tandem_worker.consumer.main import run_consumer
+from tandem_worker.database import session_factory
+from tandem_worker.orders.process import order_process
+from tandem_worker.payments.provider import PaymentProvider
+from tandem_worker.payments.services import Payments
+from tandem_worker.relay.main import run_relay
+from tandem_worker.settings import Settings
+
+Role = Callable[[Settings, Health, asyncio.Event], Awaitable[None]]
+
+log = structlog.get_logger()
+app = typer.Typer(help="The worker of Tandem; each role is a process of its own.", no_args_is_help=True)
+
+
+@app.command()
+def relay() -> None:
+    """Publish the outbox to Kafka."""
+    _run("worker-relay", run_relay)
+
+
+@app.command()
+def orders() -> None:
+    """Carry orders through: stock, payment, shipment."""
+    _run("worker-orders", _run_orders)
+
+
+async def _run_orders(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    async with (
+        session_factory(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool_size,
+            application="tandem-orders",
+        ) as sessions,
+        httpx.AsyncClient(
+            base_url=str(settings.payment_url),
+            headers={"Authorization": f"Bearer {settings.payment_api_key.get_secret_value()}"},
+            timeout=settings.payment_timeout_seconds,
+        ) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        payments = Payments(sessions, PaymentProvider(client))
+        group.create_task(payments.reconcile(stop, pause_seconds=settings.payment_reconcile_seconds))
+        group.create_task(run_consumer(order_process(payments), settings, sessions, health, stop))
+
+
+def _run(service: str, role: Role) -> None:
+    settings = load_settings(Settings)
+    configure_logging(service, settings)
+    announce_build(service)
+    with configure_tracing(service) as tracing:
+        _instrument_http(tracing)
+        asyncio.run(_serve(settings, role))
+
+
+def _instrument_http(tracing: Tracing) -> None:
+    if tracing.enabled:
+        from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor  # noqa: PLC0415 - costs nothing when off
+
+        HTTPXClientInstrumentor().instrument(tracer_provider=tracing.provider)
+
+
+async def _serve(settings: Settings, role: Role) -> None:
+    stop = stop_on_signals()
+    health = Health()
+    operations = OperationsServer(health, settings.operations_host, settings.operations_port, liveness_seconds=30)
+    operations.start()
+    try:
+        await role(settings, health, stop)
+    finally:
+        health.set_ready(False)
+        operations.stop()
+    log.info("stopped")

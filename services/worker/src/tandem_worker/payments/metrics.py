@@ -1,0 +1,10 @@
+from prometheus_client import Counter, Histogram
+from tandem_runtime.metrics import LATENCY_BUCKETS
+
+OUTCOMES = Counter("tandem_payment_outcomes", "Answers of the payment provider.", ["operation", "outcome"])
+LATENCY = Histogram(
+    "tandem_payment_request_duration_seconds",
+    "Time the payment provider took, time-outs included.",
+    ["operation"],
+    buckets=LATENCY_BUCKETS,
+)

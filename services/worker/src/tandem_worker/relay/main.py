@@ -1,0 +1,131 @@
+"""The relay's loop: own shards, read, publish, delete; begin anew after any error."""
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID
+
+import psycopg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from tandem_runtime.health import Health
+
+from tandem_worker.database import connect
+from tandem_worker.relay import metrics, outbox
+from tandem_worker.relay.publisher import publish
+from tandem_worker.settings import Settings
+
+IDLE_SECONDS = (0.005, 0.1)
+RESTART_SECONDS = (0.2, 5.0)
+OWNERSHIP_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+async def run_relay(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    """Publish until `stop` is set. Every error ends the connection and the producer; both are made anew.
+
+    A new producer after an error is no waste: an idempotent one may be wedged (aiokafka #1017), and reading again
+    from the database is what makes the promise of at least once, in order per aggregate.
+    """
+    relay = Relay(settings, health, stop)
+    pause = RESTART_SECONDS[0]
+    while not stop.is_set():
+        try:
+            await relay.publish_until_stopped()
+        except (psycopg.Error, KafkaError, OSError) as error:
+            pause = RESTART_SECONDS[0] if relay.progressed else min(pause * 2, RESTART_SECONDS[1])
+            metrics.OWNED_SHARDS.set(0)
+            metrics.FAILURES.labels(reason="database" if isinstance(error, psycopg.Error) else "broker").inc()
+            log.warning("relay starts anew", error=repr(error), pause_seconds=pause)
+            health.beat()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), timeout=pause)
+
+
+class Relay:
+    """The shards this process owns, for as long as one connection lives, and the aggregates it has parked."""
+
+    def __init__(self, settings: Settings, health: Health, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._health = health
+        self._stop = stop
+        self._parked: set[UUID] = set()
+        self._owned: set[int] = set()
+        self.progressed = False
+
+    async def publish_until_stopped(self) -> None:
+        """Own what can be owned and publish it; raises psycopg.Error, KafkaError or OSError at the first fault."""
+        self._owned = set()
+        self.progressed = False
+        url = self._settings.database_url.get_secret_value()
+        async with await connect(url, application="tandem-relay") as connection:
+            producer = await _start_producer(self._settings.kafka_bootstrap_servers)
+            try:
+                self._health.set_ready(True)
+                await self._publish_rounds(connection, producer)
+            finally:
+                # A producer that cannot deliver would wait here for its time-out; what it holds is in the outbox.
+                with suppress(KafkaError, TimeoutError):
+                    await asyncio.wait_for(producer.stop(), timeout=2)
+
+    async def _publish_rounds(self, connection: psycopg.AsyncConnection, producer: AIOKafkaProducer) -> None:
+        clock = asyncio.get_running_loop().time
+        next_ownership = 0.0
+        idle = IDLE_SECONDS[0]
+        while not self._stop.is_set():
+            self._health.beat()
+            if clock() >= next_ownership:
+                await self._extend_ownership(connection)
+                next_ownership = clock() + OWNERSHIP_SECONDS
+            published, full = await self._publish_batch(connection, producer)
+            if full:
+                continue  # no pause after a full batch: there is a backlog
+            idle = IDLE_SECONDS[0] if published else min(idle * 2, IDLE_SECONDS[1])
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), timeout=idle)
+
+    async def _publish_batch(
+        self, connection: psycopg.AsyncConnection, producer: AIOKafkaProducer
+    ) -> tuple[bool, bool]:
+        """Whether something was published, and whether the batch was full."""
+        if not self._owned:
+            return False, False
+        limit = self._settings.relay_batch_events
+        rows = await outbox.read_batch(connection, self._owned, parked=self._parked, limit=limit)
+        if not rows:
+            return False, False
+        result = await publish(producer, rows)
+        self._parked |= result.parked
+        await outbox.delete(connection, result.ids)
+        self.progressed = self.progressed or bool(result.ids)
+        if result.error is not None:
+            raise result.error
+        return True, len(rows) == limit
+
+    async def _extend_ownership(self, connection: psycopg.AsyncConnection) -> None:
+        """Take every shard that is free: all of them alone, those of a replica that died within a second."""
+        self._owned |= await outbox.take_shards(connection, set(outbox.SHARDS) - self._owned)
+        events, age = await outbox.backlog(connection)
+        metrics.OWNED_SHARDS.set(len(self._owned))
+        metrics.PARKED.set(len(self._parked))
+        metrics.BACKLOG.set(events)
+        metrics.OLDEST_AGE.set(age)
+
+
+async def _start_producer(bootstrap_servers: str) -> AIOKafkaProducer:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        client_id="tandem-relay",
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        request_timeout_ms=10_000,
+        metadata_max_age_ms=60_000,
+    )
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
