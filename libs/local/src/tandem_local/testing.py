@@ -38,8 +38,8 @@ def _kafka(directory: Path, stop: Event) -> Iterator[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # kafka-python reads its message definitions through a function that Python 3.11 deprecates (3.13 took it back).
-    config.addinivalue_line("filterwarnings", "ignore:read_text is deprecated:DeprecationWarning")
+    # kafka-python reads its message definitions through functions that Python 3.11 deprecates (3.13 took it back).
+    config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         config.stash[DIRECTORY] = Path(worker["tandem_directory"])
