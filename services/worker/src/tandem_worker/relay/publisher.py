@@ -103,7 +103,7 @@ async def _start(producer: AIOKafkaProducer, row: OutboxRow) -> asyncio.Task[Non
     )
     try:
         with trace.use_span(span, end_on_exit=False):
-            key, value, headers = to_kafka(_event(row, trace_headers()))
+            key, value, headers = to_kafka(event_of(row, trace_headers()))
             acknowledgement = await producer.send(topic, value=value, key=key, headers=headers)
     except BaseException as error:
         span.record_exception(error)
@@ -117,7 +117,8 @@ async def _finish(acknowledgement: asyncio.Future[object], span: trace.Span) -> 
         await acknowledgement
 
 
-def _event(row: OutboxRow, trace_context: dict[str, str]) -> Event:
+def event_of(row: OutboxRow, trace_context: dict[str, str]) -> Event:
+    """The event in an outbox row; `trace_context` is what its consumers continue."""
     return Event(
         id=row.event_id,
         type=row.type,

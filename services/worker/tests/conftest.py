@@ -1,0 +1,93 @@
+"""A worker's surroundings: a database under its role, and the real payment sandbox."""
+
+import secrets
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+from store import Store
+from tandem_local.databases import Database
+from tandem_local.ports import free_port
+from tandem_local.processes import Command, running_process
+from tandem_worker.database import SessionFactory, session_factory
+from tandem_worker.orders.process import order_process
+from tandem_worker.payments.provider import PaymentProvider
+from tandem_worker.payments.services import Payments
+
+
+@pytest.fixture
+async def sessions(database: Database) -> AsyncIterator[SessionFactory]:
+    async with session_factory(database.url("tandem_worker"), pool_size=8, application="test") as factory:
+        yield factory
+
+
+@pytest.fixture
+async def api_sessions(database: Database) -> AsyncIterator[SessionFactory]:
+    async with session_factory(database.url("tandem_api"), pool_size=8, application="test-api") as factory:
+        yield factory
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """The real payment sandbox, as a process; the client speaks to it as the worker does."""
+    directory: Path = tmp_path_factory.mktemp("payment-sandbox")
+    port, operations_port, key = free_port(), free_port(), secrets.token_urlsafe()
+    command = Command(
+        name="payment-sandbox",
+        argv=[str(Path(sys.executable).parent / "payment-sandbox")],
+        log=directory / "sandbox.log",
+        env={
+            "TANDEM_ENVIRONMENT": "test",
+            "TANDEM_PORT": str(port),
+            "TANDEM_OPERATIONS_PORT": str(operations_port),
+            "TANDEM_PAYMENT_DATABASE": str(directory / "payments.sqlite"),
+            "TANDEM_PAYMENT_API_KEY": key,
+        },
+    )
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{operations_port}/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    with (
+        running_process(command) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}) as client,
+    ):
+        process.wait_until(ready)
+        yield client
+
+
+@pytest.fixture
+async def payments(sessions: SessionFactory, sandbox: httpx.Client) -> AsyncIterator[Payments]:
+    async with httpx.AsyncClient(base_url=sandbox.base_url, headers=sandbox.headers, timeout=1) as client:
+        yield Payments(sessions, PaymentProvider(client))
+
+
+@pytest.fixture
+def store(
+    database: Database,
+    sessions: SessionFactory,
+    api_sessions: SessionFactory,
+    sandbox: httpx.Client,
+    payments: Payments,
+) -> Store:
+    with psycopg.connect(database.url()) as superuser:
+        row = superuser.execute(
+            "INSERT INTO users_user (email, password, is_superuser)"
+            " VALUES ('ada@tandem.example', '', false) RETURNING id"
+        ).fetchone()
+    assert row
+    return Store(
+        database=database,
+        api=api_sessions,
+        worker=sessions,
+        provider=sandbox,
+        process=order_process(payments),
+        customer_id=UUID(str(row[0])),
+    )

@@ -1,0 +1,149 @@
+"""A store in a test's own database: what customers and staff do to it, and what came of it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import httpx
+import psycopg
+from psycopg.rows import class_row
+from sqlalchemy import insert, text
+from tandem_contracts.envelope import Event
+from tandem_contracts.orders import OrderedLine, OrderPlaced
+from tandem_contracts.payloads import Money, Payload
+from tandem_local.databases import Database
+from tandem_tables.orders import Order, OrderLine
+from tandem_worker.consumer.handlers import Consumer
+from tandem_worker.consumer.inbox import Outcome
+from tandem_worker.consumer.processing import process_event
+from tandem_worker.database import SessionFactory
+from tandem_worker.orders.repository import state_event
+from tandem_worker.relay.outbox import OutboxRow
+from tandem_worker.relay.publisher import event_of
+
+UNIT_PRICE = Money(amount=1250, currency="EUR")
+
+
+@dataclass
+class Store:
+    """`api` and `worker` are sessions under those services' roles; `provider` speaks to the payment sandbox."""
+
+    database: Database
+    api: SessionFactory
+    worker: SessionFactory
+    provider: httpx.Client
+    process: Consumer
+    customer_id: UUID
+
+    def put_in_stock(self, sku: str, pieces: int) -> None:
+        """A published product at 12.50 EUR with so many pieces, booked as a receipt."""
+        with psycopg.connect(self.database.url()) as superuser:
+            superuser.execute(
+                """
+                WITH category AS (
+                    INSERT INTO catalog_category (slug, name) VALUES ('kitchen', 'Kitchen')
+                    ON CONFLICT (slug) DO UPDATE SET name = excluded.name RETURNING id
+                )
+                INSERT INTO catalog_product (sku, name, category_id, price_amount, status, published_at)
+                SELECT %(sku)s, %(sku)s, id, 1250, 'published', now() FROM category
+                """,
+                {"sku": sku},
+            )
+            superuser.execute("INSERT INTO inventory_stock (sku, available) VALUES (%s, %s)", [sku, pieces])
+            superuser.execute(
+                "INSERT INTO inventory_stockmovement (sku, reason, available_change) VALUES (%s, 'receipt', %s)",
+                [sku, pieces],
+            )
+
+    async def place_order(self, quantities: dict[str, int], *, total: int = 2500) -> UUID:
+        """Place an order as the API does, in one transaction; `total` chooses what the payment sandbox does."""
+        async with self.api.begin() as session:
+            order_id: UUID = (await session.execute(text("SELECT uuidv7()"))).scalar_one()
+            await session.execute(
+                insert(Order).values(
+                    id=order_id,
+                    customer_id=self.customer_id,
+                    total_amount=total,
+                    total_currency="EUR",
+                    payment_token="tok_visa",
+                )
+            )
+            for position, (sku, quantity) in enumerate(quantities.items()):
+                await session.execute(
+                    insert(OrderLine).values(
+                        order_id=order_id, position=position, sku=sku, name=sku, quantity=quantity, unit_amount=1250
+                    )
+                )
+            placed = OrderPlaced(
+                order_id=order_id,
+                customer_id=self.customer_id,
+                total=Money(amount=total, currency="EUR"),
+                lines=[
+                    OrderedLine(sku=sku, quantity=count, unit_price=UNIT_PRICE) for sku, count in quantities.items()
+                ],
+            )
+            await state_event(session, order_id, placed, entered="placed")
+        return order_id
+
+    async def ask(self, order_id: UUID, model: type[Payload], **fields: str) -> None:
+        """State a request in the order's stream, as API and admin do."""
+        async with self.worker.begin() as session:
+            await state_event(session, order_id, model(order_id=order_id, customer_id=self.customer_id, **fields))
+
+    async def run(self) -> list[Outcome]:
+        """Apply every event of the outbox, and those that follow from them, until nothing is left."""
+        outcomes: list[Outcome] = []
+        while len(waiting := self.events()) > len(outcomes):
+            outcomes += [await self.apply(event) for event in waiting[len(outcomes) :]]
+        return outcomes
+
+    async def apply(self, event: Event) -> Outcome:
+        return await process_event(self.process, self.worker, event)
+
+    def events(self) -> list[Event]:
+        """Every event in the outbox, in order: what the relay would publish."""
+        with (
+            psycopg.connect(self.database.url()) as superuser,
+            superuser.cursor(row_factory=class_row(OutboxRow)) as cursor,
+        ):
+            cursor.execute(
+                "SELECT id, event_id, producer, aggregate_type, aggregate_id, version, type, payload::text AS payload,"
+                " headers, occurred_at FROM events_outboxevent ORDER BY id"
+            )
+            return [event_of(row, row.headers) for row in cursor.fetchall()]
+
+    def types(self, order_id: UUID) -> list[str]:
+        return [event.type for event in self.events() if event.aggregate_id == order_id]
+
+    def state(self, order_id: UUID) -> str:
+        return str(self._row("SELECT state FROM orders_order WHERE id = %s", order_id)[0])
+
+    def stock(self, sku: str) -> tuple[int, int]:
+        """Available and reserved pieces, after checking that the ledger says the same."""
+        available, reserved = self._row("SELECT available, reserved FROM inventory_stock WHERE sku = %s", sku)
+        ledger = self._row(
+            "SELECT sum(available_change), sum(reserved_change) FROM inventory_stockmovement WHERE sku = %s", sku
+        )
+        assert (available, reserved) == ledger
+        return available, reserved
+
+    def payments(self, order_id: UUID) -> list[tuple[str, int, int]]:
+        """Status, captured and refunded amount of every payment that the provider has for the order."""
+        answer = self.provider.get("/v1/payments", params={"reference": str(order_id)}).raise_for_status().json()
+        return [
+            (payment["status"], payment["captured_amount"], payment["refunded_amount"]) for payment in answer["items"]
+        ]
+
+    def dead_letters(self) -> list[tuple[int, str]]:
+        """Version and state of each dead letter, by version."""
+        with psycopg.connect(self.database.url()) as superuser:
+            return superuser.execute("SELECT version, state FROM events_deadletter ORDER BY version").fetchall()
+
+    def execute(self, statement: str, *parameters: object) -> None:
+        with psycopg.connect(self.database.url()) as superuser:
+            superuser.execute(statement, parameters)  # type: ignore[arg-type]  # the tests' own text
+
+    def _row(self, statement: str, *parameters: object) -> tuple[int, int]:
+        with psycopg.connect(self.database.url()) as superuser:
+            row = superuser.execute(statement, parameters).fetchone()  # type: ignore[arg-type]  # the tests' own text
+        assert row
+        return row  # type: ignore[return-value]  # what each caller selects

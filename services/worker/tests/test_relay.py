@@ -1,0 +1,197 @@
+"""The relay, as a task and as a process, between a real Postgres and a real Kafka."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from kafka_records import provision_orders, read_to_end
+from psycopg.types.json import Jsonb
+from tandem_contracts.envelope import Event, from_kafka
+from tandem_contracts.topics import ORDERS
+from tandem_local.databases import Database
+from tandem_runtime.health import Health
+from tandem_worker.relay.main import run_relay
+from tandem_worker.settings import Settings
+
+
+@pytest.fixture
+def settings(database: Database, kafka_server: str) -> Settings:
+    provision_orders(kafka_server)
+    return Settings(
+        environment="test",
+        database_url=database.url("tandem_relay"),
+        kafka_bootstrap_servers=kafka_server,
+        relay_batch_events=20,
+    )
+
+
+TRACE = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+
+
+def append(database: Database, aggregate_id: UUID, count: int = 1, *, payload: dict[str, object] | None = None) -> None:
+    with psycopg.connect(database.url("tandem_api")) as connection:
+        for _ in range(count):
+            connection.execute(
+                "SELECT append_event('order', %s, 'order.placed.v1', %s, %s)",
+                [aggregate_id, Jsonb(payload or {}), Jsonb(TRACE)],
+            )
+
+
+def aggregate(database: Database) -> UUID:
+    with psycopg.connect(database.url("tandem_api")) as connection:
+        row = connection.execute("SELECT uuidv7()").fetchone()
+    assert row
+    return UUID(str(row[0]))
+
+
+def waiting(database: Database) -> int:
+    with psycopg.connect(database.url()) as superuser:
+        row = superuser.execute("SELECT count(*) FROM events_outboxevent").fetchone()
+    assert row
+    return int(row[0])
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def relaying(settings: Settings) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_relay(settings, Health(), stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def published(settings: Settings, *aggregates: UUID) -> list[Event]:
+    records = await read_to_end(settings.kafka_bootstrap_servers, ORDERS.name)
+    events = [from_kafka(record.value, record.headers) for record in records]
+    return [event for event in events if event.aggregate_id in aggregates]
+
+
+async def test_events_are_published_in_order_per_aggregate_and_leave_the_outbox(
+    settings: Settings, database: Database
+) -> None:
+    aggregates = [aggregate(database) for _ in range(5)]
+    for _ in range(10):
+        for one in aggregates:
+            append(database, one)
+
+    async with relaying(settings):
+        await until(lambda: waiting(database) == 0)
+
+    events = await published(settings, *aggregates)
+    for one in aggregates:
+        assert [event.version for event in events if event.aggregate_id == one] == list(range(1, 11))
+
+
+async def test_a_record_carries_the_event_and_the_trace_of_its_cause(settings: Settings, database: Database) -> None:
+    one = aggregate(database)
+    append(database, one, payload={"answer": 42})
+
+    async with relaying(settings):
+        await until(lambda: waiting(database) == 0)
+
+    (event,) = await published(settings, one)
+    assert (event.type, event.source, event.version) == ("order.placed.v1", "/tandem/api", 1)
+    assert event.body == b'{"answer": 42}'
+    assert event.trace["traceparent"].split("-")[1] == "a" * 32
+
+
+async def test_what_was_rolled_back_is_never_published(settings: Settings, database: Database) -> None:
+    one, other = aggregate(database), aggregate(database)
+    with psycopg.connect(database.url("tandem_api")) as connection:
+        connection.execute("SELECT append_event('order', %s, 'order.placed.v1', '{}', '{}')", [one])
+        connection.rollback()
+    append(database, other)
+
+    async with relaying(settings):
+        await until(lambda: waiting(database) == 0)
+
+    assert [event.aggregate_id for event in await published(settings, one, other)] == [other]
+
+
+async def test_an_event_that_cannot_be_sent_parks_its_aggregate_only(settings: Settings, database: Database) -> None:
+    parked, free = aggregate(database), aggregate(database)
+    append(database, parked)
+    append(database, parked, payload={"much": "x" * 2_000_000})
+    append(database, parked)
+    append(database, free, 3)
+
+    async with relaying(settings):
+        await until(lambda: waiting(database) == 2)
+        append(database, free)
+        await until(lambda: waiting(database) == 2)
+
+    events = await published(settings, parked, free)
+    assert [event.version for event in events if event.aggregate_id == parked] == [1]
+    assert [event.version for event in events if event.aggregate_id == free] == [1, 2, 3, 4]
+
+
+async def test_the_relay_survives_its_database_connection(settings: Settings, database: Database) -> None:
+    one = aggregate(database)
+    async with relaying(settings):
+        append(database, one)
+        await until(lambda: waiting(database) == 0)
+        with psycopg.connect(database.url()) as superuser:
+            superuser.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'tandem-relay' AND datname = current_database()"
+            )
+        append(database, one)
+        await until(lambda: waiting(database) == 0)
+
+    assert [event.version for event in await published(settings, one)] == [1, 2]
+
+
+@asynccontextmanager
+async def relay_process(settings: Settings) -> AsyncIterator["asyncio.subprocess.Process"]:
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).parent / "tandem-worker"),
+        "relay",
+        env={
+            **os.environ,
+            "TANDEM_ENVIRONMENT": "test",
+            "TANDEM_DATABASE_URL": settings.database_url.get_secret_value(),
+            "TANDEM_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        },
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_a_second_replica_takes_over_when_the_first_is_killed(settings: Settings, database: Database) -> None:
+    one = aggregate(database)
+    append(database, one)
+    async with relay_process(settings) as first:
+        await until(lambda: waiting(database) == 0)
+        async with relay_process(settings) as second:
+            append(database, one, 5)
+            await until(lambda: waiting(database) == 0)
+            first.send_signal(signal.SIGKILL)
+            await first.wait()
+
+            append(database, one, 5)
+            await until(lambda: waiting(database) == 0)
+
+            second.send_signal(signal.SIGTERM)
+            assert await second.wait() == 0
+
+    assert [event.version for event in await published(settings, one)] == list(range(1, 12))
