@@ -119,6 +119,7 @@ def _tidy_foreign(_logger: WrappedLogger, _method: str, fields: EventDict) -> Ev
     for key in _UNWANTED_EXTRA:
         fields.pop(key, None)
     args = fields.pop("positional_args", ())
+    fields["event"] = str(fields["event"]).strip()
     if fields["logger"] == "uvicorn.access" and len(args) == _UVICORN_ACCESS_ARGUMENTS:
         client, method, path, _version, status = args
         # Without the query: it may carry what must not be kept.

@@ -9,12 +9,12 @@ import structlog
 log = structlog.get_logger()
 
 
-def stop_on_signals() -> asyncio.Event:
-    """Return an event that SIGTERM or SIGINT sets; a second signal ends the process at once (128 + signal).
+def stop_on_signals(stop: asyncio.Event | None = None) -> asyncio.Event:
+    """Return an event (the given one) that SIGTERM or SIGINT sets; a second signal ends the process at once.
 
-    Call it in the running loop, on the main thread.
+    Call it in the running loop, on the main thread. The hard end has status 128 + signal.
     """
-    stop = asyncio.Event()
+    stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def on_signal(number: signal.Signals) -> None:

@@ -1,0 +1,1 @@
+"""A stand-in for an external card payment provider, with declines and faults on demand."""

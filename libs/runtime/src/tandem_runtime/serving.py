@@ -1,0 +1,76 @@
+"""Serves an ASGI application with uvicorn in code, in one process. Needs the extra `http`."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import socket
+from typing import Any
+
+import uvicorn
+
+from tandem_runtime.health import Health
+from tandem_runtime.progress import beating
+from tandem_runtime.shutdown import stop_on_signals
+
+
+def serve(
+    app: Any,
+    *,
+    host: str,
+    port: int,
+    health: Health,
+    stopping: asyncio.Event | None = None,
+    drain_seconds: int = 10,
+    access_log: bool = True,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in progress for at most `drain_seconds`, and return.
+
+    `health` beats with the event loop and is ready exactly while the port accepts requests. `stopping` is set by
+    the signal: answers that last, such as event streams, watch it and end.
+    A port that is taken, or a lifespan that fails, ends the process with status 3.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,  # the process's own logging is already set
+        access_log=access_log,
+        server_header=False,
+        timeout_graceful_shutdown=drain_seconds,
+    )
+    server = _Server(config, health)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(server, health, stopping))
+
+
+async def _serve(server: "_Server", health: Health, stopping: asyncio.Event | None) -> None:
+    stop = stop_on_signals(stopping)
+
+    async def exit_on_stop() -> None:
+        await stop.wait()
+        health.set_ready(False)
+        server.should_exit = True
+
+    async with beating(health):
+        watching = asyncio.create_task(exit_on_stop(), name="exit-on-stop")
+        try:
+            await server.serve()
+        finally:
+            health.set_ready(False)
+            watching.cancel()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, health: Health) -> None:
+        super().__init__(config)
+        self._health = health
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Uvicorn would raise the signal again after its shutdown: the process would die of it before it has
+        # closed its operations port and sent its last spans.
+        yield
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._health.set_ready(self.started)

@@ -1,0 +1,100 @@
+import json
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+
+Start = Callable[..., subprocess.Popen[str]]
+
+SERVING = """
+    import asyncio, sys
+    from tandem_runtime.health import Health
+    from tandem_runtime.logs import configure_logging
+    from tandem_runtime.operations import OperationsServer
+    from tandem_runtime.serving import serve
+    from tandem_runtime.settings import RuntimeSettings
+
+    stopping = asyncio.Event()
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first ", "more_body": True})
+        if scope["path"] == "/stream":
+            await stopping.wait()
+        if scope["path"] == "/slow":
+            await asyncio.sleep(1)
+        await send({"type": "http.response.body", "body": b"last"})
+
+    configure_logging("demo", RuntimeSettings())
+    health = Health()
+    operations = OperationsServer(health, "127.0.0.1", 0)
+    operations.start()
+    serve(app, host="127.0.0.1", port=PORT, health=health, stopping=stopping)
+    operations.stop()
+    print('{"event": "closed properly"}')
+"""
+
+
+def said(process: subprocess.Popen[str], event: str) -> dict[str, object]:
+    assert process.stdout is not None
+    for text in process.stdout:
+        line: dict[str, object] = json.loads(text)
+        if event in str(line["event"]):
+            return line
+    raise AssertionError(f"never said {event!r}")
+
+
+def serving(start: Start) -> tuple[subprocess.Popen[str], str, str]:
+    process = start(SERVING.replace("PORT", "0"))
+    operations = f"http://127.0.0.1:{said(process, 'operations port open')['port']}"
+    address = str(said(process, "Uvicorn running on")["event"]).split()[3]
+    return process, address, operations
+
+
+def status_of(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            status: int = answer.status
+            return status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+@pytest.mark.parametrize("path", ["/slow", "/stream"])
+def test_at_sigterm_an_answer_in_progress_is_finished_and_the_process_ends_by_itself(start: Start, path: str) -> None:
+    process, address, operations = serving(start)
+    assert status_of(f"{operations}/readyz") == 200
+    with urllib.request.urlopen(address + path, timeout=5) as answer:
+        assert answer.read(6) == b"first "
+        process.send_signal(signal.SIGTERM)
+        assert answer.read() == b"last"
+    said(process, "closed properly")
+    assert process.wait(timeout=5) == 0
+
+
+def test_a_stopping_process_is_alive_but_not_ready(start: Start) -> None:
+    process, address, operations = serving(start)
+    with urllib.request.urlopen(f"{address}/slow", timeout=5) as answer:
+        answer.read(6)
+        process.send_signal(signal.SIGTERM)
+        said(process, "stopping")
+        assert status_of(f"{operations}/readyz") == 503
+        assert status_of(f"{operations}/livez") == 200
+
+
+def test_a_port_that_is_taken_is_said_and_ends_the_process(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = start(SERVING.replace("PORT", str(taken.getsockname()[1])))
+        assert "address already in use" in str(said(process, "error while attempting to bind")["event"])
+        assert process.wait(timeout=10) == 3

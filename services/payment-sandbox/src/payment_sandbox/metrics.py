@@ -1,0 +1,7 @@
+"""Declared in observability/metrics.yaml."""
+
+from prometheus_client import Counter
+
+PAYMENTS = Counter("payment_sandbox_payments", "Calls that moved money or declined to, by what they did.", ["outcome"])
+FAULTS = Counter("payment_sandbox_faults", "Faults played on request of an amount.", ["fault"])
+REPLAYS = Counter("payment_sandbox_replays", "Repeated calls that were given the answer of the first.")
