@@ -8,4 +8,6 @@ from django.core.management import execute_from_command_line
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tandem_admin.settings")
+    # A migration or an import takes as long as it takes; the limits are for requests.
+    os.environ.setdefault("TANDEM_DATABASE_STATEMENT_TIMEOUT", "0")
     execute_from_command_line(sys.argv)

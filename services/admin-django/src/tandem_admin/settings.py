@@ -1,39 +1,26 @@
 """Django's settings, from the environment."""
 
+import os
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import SecretStr, model_validator
-from tandem_runtime.settings import RuntimeSettings, load_settings
+from tandem_runtime.settings import load_settings
 
-DEVELOPMENT_SECRET = "not-secret-for-development-and-tests-only"  # noqa: S105 - refused in production
+from tandem_admin.environment import Settings
+from tandem_admin.theme import UNFOLD as UNFOLD
 
-
-class Settings(RuntimeSettings):
-    """What the admin takes from its environment, as TANDEM_<NAME>."""
-
-    database_url: SecretStr = SecretStr("postgresql://tandem_admin@127.0.0.1:5432/tandem")
-    kafka_bootstrap_servers: str = "127.0.0.1:9092"
-    host: str = "127.0.0.1"
-    port: int = 8000
-    admin_url: str = "http://127.0.0.1:8000"
-    secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
-    oidc_private_key: SecretStr = SecretStr("")
-    token_audience: str = "tandem-api"  # noqa: S105 - a name, not a secret
-
-    @model_validator(mode="after")
-    def refuse_unsafe_production(self) -> "Settings":
-        if self.environment != "production":
-            return self
-        if self.secret_key.get_secret_value() == DEVELOPMENT_SECRET:
-            raise ValueError("TANDEM_SECRET_KEY must be set in production")
-        if not self.oidc_private_key.get_secret_value():
-            raise ValueError("TANDEM_OIDC_PRIVATE_KEY must be set in production")
-        return self
+SETTINGS = load_settings(Settings)
 
 
 def _database(url: str) -> dict[str, Any]:
     part = conninfo_to_dict(url)
+    limits = {
+        "statement_timeout": SETTINGS.database_statement_timeout,
+        "lock_timeout": SETTINGS.database_lock_timeout,
+        "idle_in_transaction_session_timeout": SETTINGS.database_statement_timeout * 2,
+    }
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": part.get("dbname", "tandem"),
@@ -41,26 +28,151 @@ def _database(url: str) -> dict[str, Any]:
         "PASSWORD": part.get("password", ""),
         "HOST": part.get("host", ""),
         "PORT": part.get("port", ""),
-        "OPTIONS": {"pool": False},
+        "CONN_MAX_AGE": SETTINGS.database_connection_seconds,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": "tandem-admin",
+            "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items() if seconds),
+        },
     }
 
 
-SETTINGS = load_settings(Settings)
-
+# Never on, not even in development: a traceback page shows settings and variables to whoever asks.
+DEBUG = False
 SECRET_KEY = SETTINGS.secret_key.get_secret_value()
 DATABASES = {"default": _database(SETTINGS.database_url.get_secret_value())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "users.User"
+ROOT_URLCONF = "tandem_admin.urls"
+WSGI_APPLICATION = "tandem_admin.wsgi.application"
 USE_TZ = True
 TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+# tandem_runtime.logs configures logging, in `wsgi` and `manage`.
+LOGGING_CONFIG = None
 
 INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.idp.oidc",
     "tandem_admin.users",
+    "tandem_admin.identity",
     "tandem_admin.catalog",
     "tandem_admin.inventory",
     "tandem_admin.orders",
     "tandem_admin.events",
+    "tandem_admin.demo",
     "tandem_admin.database",
 ]
+
+MIDDLEWARE = [
+    "tandem_admin.middleware.observe_requests",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before the packages' own: the pages of allauth in our design.
+        "DIRS": [Path(__file__).parent / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = SETTINGS.static_root
+STATICFILES_DIRS = [Path(__file__).parent / "static"]
+WHITENOISE_USE_FINDERS = SETTINGS.static_root is None
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            if SETTINGS.static_root
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
+}
+
+# Authorization codes and rate limits live here, so it is one for all pods; and a table asks for no further server.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "database_cacheentry",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+
+ALLOWED_HOSTS = [SETTINGS.admin_host]
+CSRF_TRUSTED_ORIGINS = [SETTINGS.admin_url]
+SECURE_SSL_REDIRECT = SETTINGS.https
+SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if SETTINGS.https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SETTINGS.https
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = SETTINGS.https
+SESSION_COOKIE_AGE = int(timedelta(hours=SETTINGS.session_hours).total_seconds())
+CSRF_COOKIE_SECURE = SETTINGS.https
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+# Entering a domain in the browsers' preload lists is its owner's decision, not this service's.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+
+ACCOUNT_ADAPTER = "tandem_admin.identity.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# Staff make the accounts and vouch for the addresses, until there is registration.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ALLAUTH_TRUSTED_PROXY_COUNT = SETTINGS.trusted_proxy_count
+
+if not SETTINGS.https:
+    # Only for this does oauthlib's server ask whether a transport is safe: to answer a browser application (the API's
+    # documentation) whose origin is plain http, as it is on a laptop. Production is https.
+    os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")
+IDP_OIDC_ADAPTER = "tandem_admin.identity.provider.ProviderAdapter"
+IDP_OIDC_PRIVATE_KEY = SETTINGS.oidc_private_key.get_secret_value()
+IDP_OIDC_ACCESS_TOKEN_FORMAT = "jwt"  # noqa: S105 - a format
+IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = int(timedelta(minutes=5).total_seconds())
+IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = int(timedelta(days=30).total_seconds())
+IDP_OIDC_ROTATE_REFRESH_TOKEN = True
+IDP_OIDC_JWKS_CACHE_CONTROL = int(timedelta(minutes=5).total_seconds())

@@ -5,3 +5,6 @@ import os
 os.environ.setdefault("TANDEM_ENVIRONMENT", "test")
 
 from tandem_admin.settings import *  # noqa: F403 - the environment comes first
+
+# Seconds of every test that logs in otherwise; what production uses is Django's default, untouched.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from tandem_admin.catalog.querysets import CategoryQuerySet, ProductQuerySet
 from tandem_admin.database.columns import created_at, uuid_primary_key
 
 
@@ -10,6 +11,8 @@ class Category(models.Model):
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=100)
     position = models.PositiveSmallIntegerField(db_default=0, default=0, help_text="Lower comes first.")
+
+    objects = CategoryQuerySet.as_manager()
 
     class Meta:
         ordering = ("position", "name")
@@ -37,6 +40,8 @@ class Product(models.Model):
     status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT, db_default=Status.DRAFT.value)
     published_at = models.DateTimeField(null=True, editable=False)
     created_at = created_at()
+
+    objects = ProductQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)

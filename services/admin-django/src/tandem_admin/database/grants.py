@@ -13,7 +13,17 @@ ALL = "SELECT, INSERT, UPDATE, DELETE"
 READ = "SELECT"
 
 # Tables of Django and its packages, found by the prefix of their names: the admin's alone.
-ADMIN_PREFIXES = ("auth_", "account_", "allauth_", "mfa_", "django_session", "django_admin_log", "users_", "catalog_")
+ADMIN_PREFIXES = (
+    "auth_",
+    "account_",
+    "allauth_",
+    "mfa_",
+    "django_session",
+    "django_admin_log",
+    "database_cacheentry",
+    "users_",
+    "catalog_",
+)
 ADMIN_READS = ("django_content_type", "django_migrations", "django_site")
 
 TABLES: dict[Role, dict[str, str]] = {

@@ -4,6 +4,10 @@ from django.db import models
 
 from tandem_admin.catalog.models import Product
 from tandem_admin.database.columns import created_at, uuid_primary_key
+from tandem_admin.inventory.querysets import StockQuerySet
+
+
+LOW = 5
 
 
 class Stock(models.Model):
@@ -15,15 +19,25 @@ class Stock(models.Model):
     available = models.IntegerField(db_default=0, default=0)
     reserved = models.IntegerField(db_default=0, default=0)
 
+    objects = StockQuerySet.as_manager()
+
     class Meta:
         verbose_name_plural = "stock"
         constraints = (
             models.CheckConstraint(name="inventory_stock_available_not_negative", condition=models.Q(available__gte=0)),
             models.CheckConstraint(name="inventory_stock_reserved_not_negative", condition=models.Q(reserved__gte=0)),
         )
+        permissions = (
+            ("receive_stock", "Can book arrivals"),
+            ("correct_stock", "Can correct balances"),
+        )
 
     def __str__(self) -> str:
         return f"{self.pk}: {self.available} available, {self.reserved} reserved"
+
+    @property
+    def is_low(self) -> bool:
+        return self.available <= LOW
 
 
 class StockMovement(models.Model):

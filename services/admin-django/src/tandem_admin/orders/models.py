@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from tandem_admin.database.columns import created_at, uuid_primary_key
+from tandem_admin.orders.querysets import OrderQuerySet
 
 
 class State(models.TextChoices):
@@ -28,6 +29,8 @@ class Order(models.Model):
     total_currency = models.CharField("currency", max_length=3)
     payment_token = models.CharField(max_length=200, help_text="The provider's token for the card, never the card.")
     placed_at = created_at()
+
+    objects = OrderQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

@@ -6,6 +6,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from tandem_admin.database.columns import created_at, uuid_primary_key
 from tandem_admin.users.querysets import UserManager
@@ -23,6 +24,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text="Deactivated users can neither log in nor use the API; what they ordered stays.",
     )
     is_staff = models.BooleanField("staff", default=False, db_default=False, help_text="May log in here.")
+    sessions_ended = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Counts how often all sessions of the user were ended."
+    )
     created_at = created_at()
 
     objects = UserManager()
@@ -40,6 +44,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = self.email.lower()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """A session lives while this value stays: until the password changes or `sessions_ended` rises."""
+        value = f"{self.password}:{self.sessions_ended}"
+        return salted_hmac("tandem.users.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     def get_full_name(self) -> str:
         return self.name or self.email

@@ -1,0 +1,147 @@
+"""What staff do to one object with a page of its own: a GET shows a form, its POST acts.
+
+`/admin/orders/order/<id>/ship/` and the like. A plain link could be followed by accident; a form cannot.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from unfold.admin import ModelAdmin
+from unfold.enums import ActionVariant
+
+
+class ActRefusedError(Exception):
+    """The object's state does not allow the act; the message is for the person who tried."""
+
+
+class NoQuestions(forms.Form):
+    """An act that needs nothing but to be confirmed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """`perform(obj, **fields of the form)` returns what to tell the person, or raises ActRefusedError.
+
+    `refusal(obj)` tells beforehand why the act is not possible now, None when it is; the button shows only then.
+    """
+
+    name: str
+    title: str
+    icon: str
+    permission: str
+    perform: Callable[..., str]
+    refusal: Callable[[Any], str | None]
+    form: type[forms.Form] = NoQuestions
+    explanation: str = ""
+    dangerous: bool = False
+
+
+class ActsAdmin(ModelAdmin):
+    """A ModelAdmin whose objects have acts; each is a button on the object's page for those who may."""
+
+    acts: tuple[Act, ...] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(
+                f"<path:object_id>/{act.name}/",
+                self.admin_site.admin_view(partial(self.act_view, act=act)),
+                name=self._url_name(act.name),
+            )
+            for act in self.acts
+        ]
+        return [*own, *super().get_urls()]
+
+    def act_view(self, request: HttpRequest, object_id: str, act: Act) -> HttpResponse:
+        if not request.user.has_perm(act.permission):
+            raise PermissionDenied
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.may_act(request, act, obj):
+            raise PermissionDenied
+        form = act.form(request.POST if request.method == "POST" else None)
+        refused: str | None = act.refusal(obj) if request.method == "GET" else None
+        if request.method == "POST" and form.is_valid():
+            try:
+                message = self._perform(request, obj, act, form)
+            except ActRefusedError as refusal:
+                refused = str(refusal)
+            else:
+                messages.success(request, message)
+                return HttpResponseRedirect(self._object_url(obj))
+        return self._act_page(request, obj, act, form, refused)
+
+    def may_act(self, request: HttpRequest, act: Act, obj: Any) -> bool:
+        """Whether this person may do this to this object."""
+        return request.user.has_perm(act.permission)
+
+    def _perform(self, request: HttpRequest, obj: models.Model, act: Act, form: forms.Form) -> str:
+        with transaction.atomic():
+            message = act.perform(obj, **form.cleaned_data)
+            self.log_change(request, obj, f"{act.title}: {message}")
+        return message
+
+    def _act_page(
+        self, request: HttpRequest, obj: models.Model, act: Act, form: forms.Form, refused: str | None
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": obj,
+            "title": act.title,
+            "subtitle": str(obj),
+            "act": act,
+            "form": form,
+            "refused": refused,
+            "object_url": self._object_url(obj),
+        }
+        status = HTTPStatus.CONFLICT if refused else HTTPStatus.OK
+        return TemplateResponse(request, "admin/act.html", context, status=status)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj is not None:
+            context["actions_detail"] = [
+                {
+                    "title": act.title,
+                    "icon": act.icon,
+                    "variant": ActionVariant.DANGER if act.dangerous else ActionVariant.DEFAULT,
+                    "path": reverse(f"admin:{self._url_name(act.name)}", args=[quote(obj.pk)]),
+                }
+                for act in self.acts
+                if self.may_act(request, act, obj) and act.refusal(obj) is None
+            ]
+        response: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return response
+
+    def _object_url(self, obj: models.Model) -> str:
+        return reverse(f"admin:{self._url_name('change')}", args=[quote(obj.pk)])
+
+    def _url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+
+class ReadOnlyAdmin(ActsAdmin):
+    """For what staff look at and never write."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,106 @@
+"""Pages for categories and products."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from tandem_admin.catalog import services
+from tandem_admin.catalog.forms import ProductForm
+from tandem_admin.catalog.models import Category, Product
+from tandem_admin.money import format_money
+
+STATUS_COLORS = {"Published": "success", "Draft": "warning", "Archived": "default"}
+
+
+@admin.register(Category)
+class CategoryAdmin(ModelAdmin):
+    list_display = ("name", "slug", "position", "products", "published")
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
+        return Category.objects.with_product_counts()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Category | None = None) -> tuple[str, ...]:
+        # The slug is in addresses and in events that are out already.
+        return ("slug",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Category | None = None) -> dict[str, Any]:
+        return {} if obj else self.prepopulated_fields
+
+    @display(description="Products", ordering="products_count")
+    def products(self, category: Any) -> int:
+        return int(category.products_count)
+
+    @display(description="Published", ordering="published_count")
+    def published(self, category: Any) -> int:
+        return int(category.published_count)
+
+
+@admin.register(Product)
+class ProductAdmin(ModelAdmin):
+    form = ProductForm
+    list_display = ("name", "sku", "category_name", "price", "status_badge", "available")
+    list_filter = ("status", "category")
+    search_fields = ("name", "sku")
+    autocomplete_fields = ("category",)
+    list_per_page = 50
+    warn_unsaved_form = True
+    actions = ("publish", "archive")
+    fieldsets = (
+        (None, {"fields": ("name", "sku", "category", "description")}),
+        ("In the store", {"fields": (("price", "price_currency"), "status", "published_at")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        return Product.objects.for_list()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
+        # The SKU is what stock, orders and shelves know the product by.
+        fixed = ("published_at", "sku") if obj else ("published_at",)
+        return fixed if self.has_publish_permission(request) else (*fixed, "status")
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("catalog.publish_product")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Products are archived: orders and the stock ledger go on speaking of them."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Product, form: "forms.ModelForm[Product]", change: bool) -> None:
+        # Django's view has opened the transaction.
+        services.save_product(obj)
+
+    @display(description="Category", ordering="category__name")
+    def category_name(self, product: Product) -> str:
+        return product.category.name
+
+    @display(description="Price", ordering="price_amount")
+    def price(self, product: Product) -> str:
+        return format_money(product.price_amount, product.price_currency)
+
+    @display(description="Status", ordering="status", label=STATUS_COLORS)
+    def status_badge(self, product: Product) -> str:
+        return product.get_status_display()
+
+    @display(description="Available", ordering="stock__available")
+    def available(self, product: Product) -> int:
+        return product.stock.available
+
+    @action(description="Publish", permissions=["publish"])
+    def publish(self, request: HttpRequest, products: QuerySet[Product]) -> None:
+        with transaction.atomic():
+            count = services.publish_products(products.values_list("pk", flat=True))
+        messages.success(request, f"{count} products published.")
+
+    @action(description="Archive", permissions=["publish"])
+    def archive(self, request: HttpRequest, products: QuerySet[Product]) -> None:
+        with transaction.atomic():
+            count = services.archive_products(products.values_list("pk", flat=True))
+        messages.success(request, f"{count} products archived.")

@@ -1,0 +1,25 @@
+"""How products and categories are found."""
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import Count, Q
+
+if TYPE_CHECKING:
+    from tandem_admin.catalog.models import Category, Product  # noqa: F401 - the querysets' models
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    def locked(self) -> Self:
+        """With their rows locked until the transaction ends, in one order so that two such readers never deadlock."""
+        return self.select_for_update(of=("self",)).select_related("category").order_by("pk")
+
+    def for_list(self) -> Self:
+        return self.select_related("category", "stock")
+
+
+class CategoryQuerySet(models.QuerySet["Category"]):
+    def with_product_counts(self) -> Self:
+        return self.annotate(
+            products_count=Count("products"), published_count=Count("products", filter=Q(products__status="published"))
+        )

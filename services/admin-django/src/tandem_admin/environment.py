@@ -1,0 +1,87 @@
+"""What the admin takes from its environment, as TANDEM_<NAME>."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import Field, SecretStr, field_validator, model_validator
+from tandem_runtime.settings import RuntimeSettings
+
+DEVELOPMENT_SECRET = "not-secret-for-development-and-tests-only"  # noqa: S105 - refused in production
+MINIMUM_SECRET_LENGTH = 50
+MINIMUM_KEY_BITS = 2048
+
+
+class Settings(RuntimeSettings):
+    """The admin's settings; an unsafe value ends a production process before it starts."""
+
+    database_url: SecretStr = SecretStr("postgresql://tandem_admin@127.0.0.1:5432/tandem")
+    database_connection_seconds: int = Field(default=300, ge=0)
+    # Seconds; 0 is no limit. `tandem-manage` sets 0: a migration takes as long as it takes.
+    database_statement_timeout: int = Field(default=15, ge=0)
+    database_lock_timeout: int = Field(default=5, ge=0)
+
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    threads: int = Field(default=8, ge=1, le=128)
+    graceful_seconds: int = Field(default=20, ge=1)
+    # The proxies that may say `X-Forwarded-Proto: https`, as addresses; their number tells which client to believe.
+    trusted_proxies: str = "127.0.0.1,::1"
+    trusted_proxy_count: int = Field(default=0, ge=0)
+
+    admin_url: str = "http://127.0.0.1:8000"
+    api_url: str = "http://127.0.0.1:8001"
+    # Filled by `tandem-manage collectstatic`; without it, files are served from the packages, under plain names.
+    static_root: Path | None = None
+
+    secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
+    oidc_private_key: SecretStr = SecretStr("")
+    token_audience: str = "tandem-api"  # noqa: S105 - a name, not a secret
+    session_hours: int = Field(default=12, ge=1)
+
+    @property
+    def https(self) -> bool:
+        return urlsplit(self.admin_url).scheme == "https"
+
+    @property
+    def admin_host(self) -> str:
+        return urlsplit(self.admin_url).hostname or ""
+
+    @field_validator("admin_url", "api_url")
+    @classmethod
+    def must_be_an_origin(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
+            raise ValueError("must be scheme, host and port alone, such as https://admin.example.com")
+        return url
+
+    @field_validator("oidc_private_key")
+    @classmethod
+    def must_be_an_rsa_key(cls, pem: SecretStr) -> SecretStr:
+        if not pem.get_secret_value():
+            return pem
+        try:
+            key = load_pem_private_key(pem.get_secret_value().encode(), password=None)
+        except (ValueError, TypeError):
+            raise ValueError("must be an unencrypted private key in PEM form") from None
+        if not isinstance(key, RSAPrivateKey) or key.key_size < MINIMUM_KEY_BITS:
+            raise ValueError(f"must be an RSA key of at least {MINIMUM_KEY_BITS} bits")
+        return pem
+
+    @model_validator(mode="after")
+    def refuse_unsafe_production(self) -> "Settings":
+        if not self.in_production:
+            return self
+        secret = self.secret_key.get_secret_value()
+        if secret == DEVELOPMENT_SECRET or len(secret) < MINIMUM_SECRET_LENGTH:
+            raise ValueError(f"TANDEM_SECRET_KEY must be set in production, to {MINIMUM_SECRET_LENGTH} characters or more")
+        if not self.oidc_private_key.get_secret_value():
+            raise ValueError("TANDEM_OIDC_PRIVATE_KEY must be set in production")
+        if not self.https:
+            raise ValueError("TANDEM_ADMIN_URL must be https in production: passwords and tokens pass there")
+        if self.static_root is None:
+            raise ValueError("TANDEM_STATIC_ROOT must be set in production, to the folder that collectstatic filled")
+        return self

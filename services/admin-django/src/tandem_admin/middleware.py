@@ -1,0 +1,61 @@
+"""What is observed of every request: its trace, its duration, one line in the log."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from opentelemetry import context, trace
+from tandem_runtime.http_metrics import REQUEST_DURATION
+from tandem_runtime.metrics import exemplar
+from tandem_runtime.tracing import context_from
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+STATIC_ROUTE = "/static/*"
+
+log = structlog.get_logger("tandem_admin.access")
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def observe_requests(get_response: GetResponse) -> GetResponse:
+    def observe(request: HttpRequest) -> HttpResponseBase:
+        token = None
+        if not trace.get_current_span().get_span_context().is_valid:
+            # Without the SDK nobody reads the headers; events and log lines shall carry the caller's trace all the same.
+            token = context.attach(context_from(request.headers))
+        started = time.perf_counter()
+        try:
+            response = get_response(request)
+            _record(request, response.status_code, time.perf_counter() - started)
+            return response
+        finally:
+            if token is not None:
+                context.detach(token)
+
+    return observe
+
+
+def route_of(request: HttpRequest) -> str:
+    """The route's template, such as /admin/orders/order/<uuid:pk>/ship/: a path would be a time series per order."""
+    if request.resolver_match is not None:
+        return "/" + request.resolver_match.route
+    return STATIC_ROUTE if request.path_info.startswith(settings.STATIC_URL) else "unmatched"
+
+
+def _record(request: HttpRequest, status: int, seconds: float) -> None:
+    method = request.method if request.method in METHODS else "OTHER"
+    route = route_of(request)
+    REQUEST_DURATION.labels(method, route, str(status)).observe(seconds, exemplar=exemplar())
+    if route == STATIC_ROUTE and status < 400:  # noqa: PLR2004 - no error
+        return
+    log.info(
+        "request",
+        method=method,
+        # Without the query: it may carry an authorization code.
+        path=request.path,
+        route=route,
+        status=status,
+        duration_ms=round(seconds * 1000, 1),
+        client=request.META.get("REMOTE_ADDR", ""),
+    )

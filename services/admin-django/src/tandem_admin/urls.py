@@ -1,0 +1,22 @@
+"""The admin's addresses."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import include, path
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Staff work in the back office; customers only log in here, for another application."""
+    if request.user.is_staff:
+        return redirect("admin:index")
+    if request.user.is_authenticated:
+        return render(request, "home.html")
+    return redirect("account_login")
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("admin/", admin.site.urls),
+    path("", include("tandem_admin.identity.urls")),
+]

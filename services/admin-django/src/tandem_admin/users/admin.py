@@ -1,0 +1,125 @@
+"""Pages for users and groups."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from tandem_admin.acts import Act, ActRefusedError, ActsAdmin
+from tandem_admin.users import services
+from tandem_admin.users.forms import NewUserForm, PasswordForm, UserForm
+from tandem_admin.users.models import User
+
+# Who may give rights may take all: that is for superusers alone.
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+def _deactivate(user: User) -> str:
+    if not services.deactivate(user):
+        raise ActRefusedError("This user is deactivated already.")
+    return f"{user.email} is deactivated and logged out everywhere."
+
+
+def _reactivate(user: User) -> str:
+    if not services.reactivate(user):
+        raise ActRefusedError("This user is active already.")
+    return f"{user.email} can log in again."
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ActsAdmin):  # type: ignore[type-arg]  # not generic at run time
+    form = UserForm
+    add_form = NewUserForm
+    change_password_form = PasswordForm
+    list_display = ("email", "name", "is_staff", "active_badge", "last_login", "created_at")
+    list_filter = ("is_active", "is_staff", "groups")
+    search_fields = ("email", "name")
+    ordering = ("-created_at",)
+    list_per_page = 50
+    filter_horizontal = ("groups", "user_permissions")
+    actions = ("deactivate", "reactivate")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        ("Rights", {"fields": RIGHTS}),
+        ("History", {"fields": ("is_active", "last_login", "created_at")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
+    acts = (
+        Act(
+            name="deactivate",
+            title="Deactivate",
+            icon="person_off",
+            permission="users.change_user",
+            perform=_deactivate,
+            refusal=lambda user: None if user.is_active else "This user is deactivated already.",
+            explanation="The user can no longer log in; the API refuses them within seconds. Their orders stay.",
+            dangerous=True,
+        ),
+        Act(
+            name="reactivate",
+            title="Reactivate",
+            icon="person_check",
+            permission="users.change_user",
+            perform=_reactivate,
+            refusal=lambda user: "This user is active already." if user.is_active else None,
+            explanation="The user can log in again.",
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        fixed = ("is_active", "last_login", "created_at")
+        return fixed if request.user.is_superuser else (*fixed, *RIGHTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Only superusers change superusers: whoever sets a password has the account."""
+        guarded = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not guarded and super().has_change_permission(request, obj)
+
+    def may_act(self, request: HttpRequest, act: Act, obj: Any) -> bool:
+        return super().may_act(request, act, obj) and self.has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Users are deactivated: their orders must go on naming them."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool) -> None:
+        # Django's view has opened the transaction.
+        if change:
+            services.change(obj)
+        else:
+            services.register(obj)
+
+    @display(description="Active", ordering="is_active", label={"active": "success", "deactivated": "danger"})
+    def active_badge(self, user: User) -> str:
+        return "active" if user.is_active else "deactivated"
+
+    @action(description="Deactivate", permissions=["change"])
+    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        with transaction.atomic():
+            count = sum(services.deactivate(user) for user in self._changeable(request, users))
+        messages.success(request, f"{count} users deactivated.")
+
+    @action(description="Reactivate", permissions=["change"])
+    def reactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        with transaction.atomic():
+            count = sum(services.reactivate(user) for user in self._changeable(request, users))
+        messages.success(request, f"{count} users reactivated.")
+
+    def _changeable(self, request: HttpRequest, users: QuerySet[User]) -> list[User]:
+        return [user for user in users.order_by("pk") if self.has_change_permission(request, user)]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass
