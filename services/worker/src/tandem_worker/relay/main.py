@@ -19,6 +19,9 @@ IDLE_SECONDS = (0.005, 0.1)
 RESTART_SECONDS = (0.2, 5.0)
 OWNERSHIP_SECONDS = 1.0
 
+# Another error is a defect of ours: the process ends with it, for its supervisor and for a person to see.
+PASSING_FAULTS = (psycopg.OperationalError, psycopg.InterfaceError, KafkaError, OSError)
+
 log = structlog.get_logger()
 
 
@@ -33,7 +36,7 @@ async def run_relay(settings: Settings, health: Health, stop: asyncio.Event) -> 
     while not stop.is_set():
         try:
             await relay.publish_until_stopped()
-        except (psycopg.Error, KafkaError, OSError) as error:
+        except PASSING_FAULTS as error:
             pause = RESTART_SECONDS[0] if relay.progressed else min(pause * 2, RESTART_SECONDS[1])
             metrics.OWNED_SHARDS.set(0)
             metrics.FAILURES.labels(reason="database" if isinstance(error, psycopg.Error) else "broker").inc()
@@ -55,7 +58,7 @@ class Relay:
         self.progressed = False
 
     async def publish_until_stopped(self) -> None:
-        """Own what can be owned and publish it; raises psycopg.Error, KafkaError or OSError at the first fault."""
+        """Own what can be owned and publish it; raises at the first fault."""
         self._owned = set()
         self.progressed = False
         url = self._settings.database_url.get_secret_value()

@@ -68,7 +68,7 @@ async def backlog(connection: psycopg.AsyncConnection) -> tuple[int, float]:
     """How many events wait (counted up to 10,000), and the age of the oldest in seconds."""
     cursor = await connection.execute(
         """
-        SELECT (SELECT count(*) FROM (SELECT FROM events_outboxevent LIMIT 10000) AS some),
+        SELECT (SELECT count(*) FROM (SELECT FROM events_outboxevent LIMIT 10000) AS waiting),
                coalesce((SELECT extract(epoch FROM clock_timestamp() - occurred_at)
                          FROM events_outboxevent ORDER BY id LIMIT 1), 0)
         """
