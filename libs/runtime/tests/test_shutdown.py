@@ -22,10 +22,15 @@ STOPPING = """
 """
 
 
+def next_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_sets_the_event_and_the_process_ends_by_itself(start: Start, number: signal.Signals) -> None:
     process = start(STOPPING.format(drain=0))
-    assert process.stdout.readline() == "running\n"
+    assert next_line(process) == "running\n"
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=10)
     assert (process.returncode, stderr) == (0, "")
@@ -34,9 +39,9 @@ def test_a_signal_sets_the_event_and_the_process_ends_by_itself(start: Start, nu
 
 def test_a_second_signal_ends_it_at_once(start: Start) -> None:
     process = start(STOPPING.format(drain=60))
-    assert process.stdout.readline() == "running\n"
+    assert next_line(process) == "running\n"
     process.send_signal(signal.SIGTERM)
-    while "draining" not in process.stdout.readline():
+    while "draining" not in next_line(process):
         pass
     process.send_signal(signal.SIGTERM)
     stdout, _ = process.communicate(timeout=10)

@@ -88,7 +88,8 @@ def test_the_ledger_is_read_in_pages_that_miss_and_repeat_nothing(provider: Any)
         provider.pay(100)
     whole = provider.client.get("/v1/ledger", params={"limit": 1000}).json()
     assert whole["next_after"] is None
-    pages, after = [], 0
+    pages: list[Any] = []
+    after: Any = 0
     while after is not None:
         page = provider.client.get("/v1/ledger", params={"after": after, "limit": 4}).json()
         pages += page["items"]
@@ -138,7 +139,7 @@ def test_a_body_that_is_too_large_is_refused(provider: Any, declared: bool) -> N
 
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic YTpi", "Bearer schlüssel"])
 def test_without_the_api_key_nothing_is_told(provider: Any, authorization: str | None) -> None:
-    headers = {} if authorization is None else {"Authorization": authorization.encode()}
+    headers = {} if authorization is None else {b"Authorization": authorization.encode()}
     response = httpx.get(f"{provider.url}/v1/ledger", headers=headers)
     assert problem(response) == (401, "unauthorized")
     assert response.headers["www-authenticate"] == "Bearer"
