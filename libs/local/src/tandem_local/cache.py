@@ -59,7 +59,9 @@ def made_once(target: Path, make: Callable[[Path], None], *, stop: Event | None 
         return target
     with locked(target.with_name(f".{target.name}.lock"), stop=stop):
         if not target.exists():
-            unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            for abandoned in target.parent.glob(f".{target.name}.making-*"):  # by a process that was killed
+                shutil.rmtree(abandoned, ignore_errors=True)
+            unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.making-", dir=target.parent))
             try:
                 make(unfinished)
                 unfinished.chmod(0o755)

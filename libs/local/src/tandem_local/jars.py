@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-import tempfile
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 
 from tandem_local.cache import cache_home, made_once
+from tandem_local.processes import Command, run
 
 LOCK = files("tandem_local").joinpath("kafka.lock")
 
@@ -44,28 +45,36 @@ def _parse(lock: str) -> Iterator[Jar]:
         yield Jar(group, artifact, version, sha256)
 
 
-def kafka_jars(*, stop: Event | None = None) -> list[Path]:
+def kafka_jars(logs: Path, *, stop: Event | None = None) -> list[Path]:
     """Return the jars' paths, after fetching them if this user has not got them yet.
 
     $TANDEM_MAVEN_REPOSITORY names a repository to use in place of Maven Central.
-    Raises WrongChecksum, or what the network raises.
+    Raises ProcessFailed with what went wrong.
     """
-    jars = locked_jars()
-    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    directory = made_once(cache_home() / f"kafka-jars-{key}", lambda target: _fetch_all(jars, target), stop=stop)
-    return [directory / jar.filename for jar in jars]
+    if not have_jars():  # in a process of its own: a download can be stopped at once, whatever it waits for
+        argv = [sys.executable, "-m", "tandem_local.jars"]
+        run(Command(name="The download of Kafka", argv=argv, log=logs / "jars.log", grace=1), seconds=1800, stop=stop)
+    return [_directory() / jar.filename for jar in locked_jars()]
 
 
-def _fetch_all(jars: list[Jar], target: Path) -> None:
+def have_jars() -> bool:
+    return _directory().exists()
+
+
+def _directory() -> Path:
+    return cache_home() / f"kafka-jars-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
+
+
+def _fetch_all(target: Path) -> None:
     # jgo writes in place and only warns of a bad checksum: it gets a directory of its own, we check and move.
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".maven-") as downloads, ThreadPoolExecutor(8) as pool:
-        for fetched in [pool.submit(_fetch, jar, Path(downloads), target) for jar in jars]:
+    downloads = target / "downloads"
+    with ThreadPoolExecutor(8) as pool:
+        for fetched in [pool.submit(_fetch, jar, downloads, target) for jar in locked_jars()]:
             fetched.result()
+    shutil.rmtree(downloads)
 
 
 def _fetch(jar: Jar, downloads: Path, target: Path) -> None:
-    from jgo.maven import MavenContext  # noqa: PLC0415 - half a second, and needed once in a lifetime
-
     mirror = os.environ.get("TANDEM_MAVEN_REPOSITORY")
     maven = MavenContext(repo_cache=downloads, remote_repos={"mirror": mirror} if mirror else None, timeout=60)
     downloaded = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
@@ -73,3 +82,9 @@ def _fetch(jar: Jar, downloads: Path, target: Path) -> None:
     if digest != jar.sha256:
         raise WrongChecksum(f"{jar.group}:{jar.artifact}:{jar.version} has SHA-256 {digest}, expected {jar.sha256}")
     shutil.move(downloaded, target / jar.filename)
+
+
+if __name__ == "__main__":
+    from jgo.maven import MavenContext  # half a second to import, and needed once
+
+    made_once(_directory(), _fetch_all)

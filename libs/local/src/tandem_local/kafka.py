@@ -37,7 +37,7 @@ def running_kafka(home: Path, *, stop: Event | None = None) -> Iterator[KafkaSer
     place = home / "kafka"
     place.mkdir(parents=True, exist_ok=True)
     with locked(place / "lock", seconds=60, stop=stop) as lock:
-        java = java_with(kafka_jars(stop=stop))
+        java = java_with(kafka_jars(home / "logs", stop=stop))
         if not (place / "data").exists():
             _format(place, java, stop)
         server = _Node(place, java, lock, stop).start()

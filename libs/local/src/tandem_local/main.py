@@ -1,0 +1,104 @@
+"""`tandem`: the system on this machine, without containers."""
+
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tandem_local.postgres import remove_postgres
+from tandem_local.processes import ProcessFailed
+from tandem_local.progress import Progress
+from tandem_local.stopping import StopRequested, stopping_on_signals
+from tandem_local.system import System, running_system
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+console = Console()
+
+# Beside the environment that this command is installed in, which is in the checkout.
+HOME = Path(sys.prefix).resolve().parent / ".tandem"
+Home = Annotated[Path, typer.Option(envvar="TANDEM_HOME", help="Where the data is kept.")]
+
+
+@app.callback()
+def tandem() -> None:
+    """The system on this machine, without containers."""
+
+
+@app.command()
+def up(home: Home = HOME) -> None:
+    """Start everything and stay up until Ctrl-C."""
+    _run(home, _stay_up)
+
+
+@app.command()
+def reset(home: Home = HOME) -> None:
+    """Remove the data that `up` and `demo` keep."""
+    if not home.exists():
+        console.print("there is no data")
+        return
+    with _alone(home):
+        remove_postgres(home)
+        shutil.rmtree(home)
+    console.print(f"removed {home}")
+
+
+def _run(home: Path, use: Callable[[System], None]) -> None:
+    """Run the system and use it; end this process with a status that says how it went."""
+    progress = Progress(console)
+    status = 0
+    with _alone(home):
+        try:
+            with stopping_on_signals() as stop, running_system(home.resolve(), progress, stop=stop) as system:
+                use(system)
+        except StopRequested as request:
+            status = request.status
+        except ProcessFailed:  # already told, before the stop
+            status = 1
+    progress.say("stopped, nothing is left running")
+    raise typer.Exit(status)
+
+
+def _stay_up(system: System) -> None:
+    _show_addresses(system)
+    while True:
+        system.check()
+        time.sleep(0.2)
+
+
+def _show_addresses(system: System) -> None:
+    lines = {
+        "Admin": f"{system.admin_url}/admin/   {system.staff.email}   {system.staff.password}",
+        "Customer": f"{system.customer.email}   {system.customer.password}",
+        "API": f"{system.api_url}/docs",
+        "Logs": str(system.logs),
+    }
+    system.progress.say(f"\nready after {system.progress.elapsed:.1f} s; Ctrl-C stops it\n")
+    for name, line in lines.items():
+        system.progress.say(f"  [bold]{name:<10}[/]{line}")
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One system at a time in a home: end this process with a message if there is another."""
+    home.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        other = os.read(descriptor, 20).decode()
+        console.print(f"Tandem is already running in {home} (process {other}): stop that first.", soft_wrap=True)
+        raise typer.Exit(1) from None
+    try:
+        os.truncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)

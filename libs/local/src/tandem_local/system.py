@@ -1,0 +1,169 @@
+"""The whole of Tandem as processes on this machine."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from rich.markup import escape
+
+from tandem_local.credentials import kept_credentials
+from tandem_local.jars import have_jars, kafka_jars
+from tandem_local.kafka import KafkaServer, running_kafka
+from tandem_local.postgres import PostgresServer, running_postgres
+from tandem_local.processes import Command, ProcessFailed, Running, start
+from tandem_local.programs import OWNER, manage
+from tandem_local.progress import Progress
+from tandem_local.services import SERVICES, Wiring, is_ready, kept_ports
+from tandem_local.side_by_side import side_by_side
+from tandem_local.spans import SpanStore, receiving_spans
+
+TITLES = dict(zip(SERVICES, ("Admin", "API", "Worker: relay", "Worker: orders", "Payment sandbox"), strict=True))
+
+
+# Whom `tandem-manage load_demo` sets up.
+STAFF = "staff@tandem.example"
+CUSTOMER = "ada@tandem.example"
+
+
+@dataclass(frozen=True)
+class Login:
+    email: str
+    password: str
+
+
+@dataclass(frozen=True)
+class System:
+    """A running system: where its interfaces are, how to log in, and the spans its processes send."""
+
+    admin_url: str
+    api_url: str
+    payment_url: str
+    staff: Login
+    customer: Login
+    spans: SpanStore
+    progress: Progress
+    logs: Path
+    processes: tuple[Running, ...]
+
+    def check(self) -> None:
+        """Raise ProcessFailed when a part has ended."""
+        for process in self.processes:
+            process.check()
+
+
+@contextmanager
+def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[System]:
+    """Run the system with its data in `home` while the block runs; every part is ready when the block begins.
+
+    Raises ProcessFailed when a part does not start, Interrupted soon after `stop` is set. Sets `stop` when it ends.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    ports = kept_ports(home / "ports.json")
+    credentials = kept_credentials(home / "secrets.json")
+    with receiving_spans() as traces, ExitStack() as parts:
+        start_up = _StartUp(Wiring(home, ports, credentials, traces.endpoint), progress, stop, parts)
+        try:
+            yield System(
+                admin_url=ports.url("admin"),
+                api_url=ports.url("api"),
+                payment_url=ports.url("payment"),
+                staff=Login(STAFF, credentials.staff_password),
+                customer=Login(CUSTOMER, credentials.customer_password),
+                spans=traces.spans,
+                progress=progress,
+                logs=home / "logs",
+                processes=start_up.everything(),
+            )
+        except ProcessFailed as failure:
+            progress.say(f"[bold red]failed:[/] {escape(str(failure))}")
+            raise
+        finally:
+            stop.set()
+            progress.say("stopping")
+
+
+@dataclass(frozen=True)
+class _StartUp:
+    """What has to happen in which order; `parts` stops what was started, the last first."""
+
+    wiring: Wiring
+    progress: Progress
+    stop: Event
+    parts: ExitStack
+
+    def everything(self) -> tuple[Running, ...]:
+        """Start all parts and return them when each is ready: the services, Kafka, Postgres."""
+        postgres: list[PostgresServer] = []
+        kafka: list[KafkaServer] = []
+        side_by_side(
+            [lambda: postgres.append(self._postgres()), lambda: kafka.append(self._kafka())],
+            stop=self.stop,
+        )
+        wiring = replace(self.wiring, postgres=postgres[0].url, kafka=kafka[0].bootstrap_servers)
+        services = self._services(wiring)
+        return (*services, kafka[0].running, postgres[0].running)
+
+    def _postgres(self) -> PostgresServer:
+        """Start Postgres, and bring roles and schema up to date."""
+        what = "start" if (self.wiring.home / "postgres" / "data").exists() else "new cluster, start"
+        with self.progress.step("Postgres", what):
+            server = self.parts.enter_context(running_postgres(self.wiring.home, durable=True, stop=self.stop))
+        wiring = replace(self.wiring, postgres=server.url)
+        owner = wiring.admin_settings(OWNER)
+        self._manage("Postgres", "roles", "create_roles", owner | wiring.superuser_settings())
+        self._manage("Postgres", "migrations", "migrate", owner)
+        self._manage("Postgres", "rights", "apply_grants", owner)
+        return server
+
+    def _kafka(self) -> KafkaServer:
+        """Start Kafka, after fetching it when this user runs it for the first time, and bring topics up to date."""
+        if not have_jars():
+            with self.progress.step("Kafka", "download"):
+                kafka_jars(self.wiring.home / "logs", stop=self.stop)
+        with self.progress.step("Kafka", "start"):
+            server = self.parts.enter_context(running_kafka(self.wiring.home, stop=self.stop))
+        wiring = replace(self.wiring, kafka=server.bootstrap_servers)
+        self._manage("Kafka", "topics", "provision_topics", wiring.admin_settings(role=None))
+        return server
+
+    def _services(self, wiring: Wiring) -> list[Running]:
+        """Start all services, the catalogue meanwhile being loaded, and return when each is ready."""
+        services = _Services()
+        self.parts.push(services)
+        demo = wiring.admin_settings() | wiring.demo_settings()
+        tasks = [partial(self._manage, "Postgres", "demo catalogue and logins", "load_demo", demo)]
+        for name, command in wiring.commands().items():
+            tasks.append(partial(self._service, services.start(command), name, wiring.ports.operations[name]))
+        side_by_side(tasks, stop=self.stop)
+        return services.running
+
+    def _service(self, running: Running, name: str, operations_port: int) -> None:
+        with self.progress.step(TITLES[name], "start"):
+            running.wait_until(partial(is_ready, operations_port), seconds=60, stop=self.stop)
+
+    def _manage(self, part: str, doing: str, command: str, settings: dict[str, str]) -> None:
+        with self.progress.step(part, doing):
+            manage(command, env=settings, logs=self.wiring.home / "logs", stop=self.stop)
+
+
+class _Services:
+    """Processes that stop all at once."""
+
+    def __init__(self) -> None:
+        self.running: list[Running] = []
+
+    def start(self, command: Command) -> Running:
+        self.running.append(start(command))
+        return self.running[-1]
+
+    def __enter__(self) -> "_Services":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.running:
+            process.ask_to_stop()
+        for process in self.running:
+            process.stop()
