@@ -12,10 +12,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tandem_local.postgres import remove_postgres
 from tandem_local.processes import ProcessFailed
 from tandem_local.progress import Progress
+from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.stopping import StopRequested, stopping_on_signals
 from tandem_local.system import System, running_system
 
@@ -36,6 +38,20 @@ def tandem() -> None:
 def up(home: Home = HOME) -> None:
     """Start everything and stay up until Ctrl-C."""
     _run(home, _stay_up)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the demonstration.")] = False, home: Home = HOME
+) -> None:
+    """Start everything, carry one order through it, and stay up until Ctrl-C."""
+
+    def use(system: System) -> None:
+        play(system)
+        if not once:
+            _stay_up(system)
+
+    _run(home, use)
 
 
 @app.command()
@@ -61,6 +77,9 @@ def _run(home: Path, use: Callable[[System], None]) -> None:
         except StopRequested as request:
             status = request.status
         except ProcessFailed:  # already told, before the stop
+            status = 1
+        except ScenarioFailedError as error:
+            progress.say(f"[red]{escape(str(error))}[/]")
             status = 1
     progress.say("stopped, nothing is left running")
     raise typer.Exit(status)

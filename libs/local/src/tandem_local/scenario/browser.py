@@ -1,0 +1,61 @@
+"""A person at a browser, without one: pages, cookies, redirects and forms over HTTP."""
+
+from http import HTTPStatus
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from tandem_local.scenario.forms import Form, forms_of
+
+MOST_REDIRECTS = 10
+
+
+class UnexpectedPageError(Exception):
+    """A page is not what a person would have expected there."""
+
+
+class Browser:
+    """Keeps cookies and shows one page at a time. A redirect to another scheme ends the way: an app would take over."""
+
+    def __init__(self, base_url: str) -> None:
+        self._client = httpx.Client(base_url=base_url, timeout=20)
+        self.url = base_url
+        self.page = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def open(self, url: str) -> str:
+        """Go to `url`, and on with its redirects; returns where that ended."""
+        return self._arrive(self._client.get(url))
+
+    def submit(self, **values: str) -> str:
+        """Fill in the form that has these fields and send it; a choice may be named by its label."""
+        form = self._form_with(set(values))
+        filled = form.fields | {name: form.choices.get(name, {}).get(value, value) for name, value in values.items()}
+        target = httpx.URL(self.url).join(form.action) if form.action else self.url
+        # Django's protection against forged requests wants to know where the form was.
+        return self._arrive(self._client.post(target, data=filled, headers={"Referer": self.url}))
+
+    def _form_with(self, names: set[str]) -> Form:
+        for form in forms_of(self.page):
+            if names <= form.fields.keys() and "csrfmiddlewaretoken" in form.fields:
+                return form
+        raise UnexpectedPageError(f"no form with {', '.join(sorted(names)) or 'a button'} at {self.url}")
+
+    def _arrive(self, response: httpx.Response) -> str:
+        for _ in range(MOST_REDIRECTS):
+            if not response.has_redirect_location:
+                break
+            target = str(response.url.join(response.headers["Location"]))
+            if urlsplit(target).scheme not in ("http", "https"):
+                return target
+            response = self._client.get(target)
+        self.url, self.page = str(response.url), response.text
+        if response.status_code != HTTPStatus.OK:
+            raise UnexpectedPageError(f"{response.request.method} {self.url} answered {response.status_code}")
+        return self.url
