@@ -1,0 +1,129 @@
+"""The FastAPI application and what it holds while it serves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from importlib import metadata
+
+import httpx
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
+from tandem_runtime.health import Health
+from tandem_runtime.http_metrics import HttpMetrics, route_templates
+
+from tandem_api.catalog.endpoints import router as catalogue
+from tandem_api.database import Database
+from tandem_api.documentation import serve_documentation
+from tandem_api.feed.cache import Cache
+from tandem_api.feed.feed import Feed
+from tandem_api.identity.endpoints import router as customers
+from tandem_api.identity.jwks import SigningKeys
+from tandem_api.identity.principal import Identity
+from tandem_api.openapi import DESCRIPTION, describer
+from tandem_api.orders.endpoints import router as orders
+from tandem_api.orders.stream_endpoints import router as order_events
+from tandem_api.orders.streams import Streams
+from tandem_api.problems.endpoints import router as problem_pages
+from tandem_api.problems.handlers import handle_problems
+from tandem_api.settings import Settings
+from tandem_api.transport.arrival import Arrival
+from tandem_api.transport.deadline import Deadline
+
+
+def create_app(settings: Settings, health: Health | None = None, stopping: asyncio.Event | None = None) -> FastAPI:
+    """Build the application. It connects to nothing before its lifespan starts.
+
+    `health` gets the check that the cache is loaded; `stopping` ends the event streams, which the server would
+    otherwise wait for.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with serving(app, settings, health or Health(), stopping or asyncio.Event()):
+            yield
+
+    app = FastAPI(
+        title="Tandem API",
+        version=metadata.version("tandem-api"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.body_limit_bytes,
+        redirect_slashes=False,  # one address for each thing; a POST does not survive a redirect well
+        # FastAPI's own tracing: a server span per request once tracing is configured, nothing before. Its metrics
+        # and logs would be a second set of what tandem_runtime has.
+        telemetry={"operation_spans": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.settings = settings
+    v1 = APIRouter(prefix="/v1")
+    for router in (catalogue, orders, order_events, customers):
+        v1.include_router(router)
+    app.include_router(v1)
+    app.include_router(problem_pages)
+    serve_documentation(app)
+    app.openapi = describer(app, settings)  # type: ignore[method-assign]
+    handle_problems(app, settings.api_url)
+    template = route_templates(lambda: iter_route_contexts(app.routes))
+    # The last one added is the outermost.
+    app.add_middleware(Deadline, seconds=settings.request_seconds, api_url=settings.api_url)
+    app.add_middleware(Arrival, api_url=settings.api_url, route_template=template)
+    app.add_middleware(HttpMetrics, route_template=template)
+    return app
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, settings: Settings, health: Health, stopping: asyncio.Event) -> AsyncIterator[None]:
+    """Give the application its clients, and keep its cache by the feed, while the block runs."""
+    database = Database(settings)
+    cache = Cache(database)
+    health.add_check("cache", cache.reason_against)
+    async with httpx.AsyncClient() as client:
+        app.state.database = database
+        app.state.cache = cache
+        app.state.catalogue = cache.catalogue
+        app.state.identity = Identity(
+            keys=SigningKeys(
+                client,
+                settings.keys_url,
+                refetch_seconds=settings.jwks_refetch_seconds,
+                maximum_age_seconds=settings.jwks_maximum_age_seconds,
+            ),
+            refused=cache.refused,
+            issuer=settings.issuer,
+            audience=settings.token_audience,
+        )
+        app.state.streams = Streams(database, cache.wakeups, cache.refused, settings.event_stream_heartbeat_seconds)
+        try:
+            async with _running(_feed(cache, settings).run()), _running(_close_streams(cache, stopping)):
+                yield
+        finally:
+            cache.wakeups.close()
+            await database.close()
+
+
+async def _close_streams(cache: Cache, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    cache.wakeups.close()
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run `work` beside the block and cancel it at the end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _feed(cache: Cache, settings: Settings) -> Feed:
+    return Feed(
+        cache,
+        settings.kafka_bootstrap_servers,
+        retry_seconds=settings.feed_retry_seconds,
+        silence_seconds=settings.feed_silence_seconds,
+        reload_seconds=settings.feed_reload_seconds,
+    )

@@ -1,0 +1,48 @@
+"""Published products and categories in the database."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from tandem_contracts.payloads import Money
+from tandem_tables import catalog as tables
+
+from tandem_api.catalog.schemas import Category, Product
+
+PUBLISHED = "published"
+
+
+async def published_products(session: AsyncSession, among: Collection[UUID] | None = None) -> list[Product]:
+    """All published products, or those of the ids in `among`."""
+    query = (
+        select(tables.Product, tables.Category)
+        .join(tables.Category, tables.Category.id == tables.Product.category_id)
+        .where(tables.Product.status == PUBLISHED)
+    )
+    if among is not None:
+        query = query.where(tables.Product.id.in_(among))
+    return [_product(product, category) for product, category in (await session.execute(query)).tuples()]
+
+
+async def categories(session: AsyncSession) -> list[Category]:
+    query = select(tables.Category).order_by(tables.Category.position, tables.Category.name)
+    return [Category(slug=category.slug, name=category.name) for category in await session.scalars(query)]
+
+
+async def products_for_sale(session: AsyncSession, skus: Collection[str]) -> dict[str, tables.Product]:
+    """The published products of these SKUs, by SKU; what is sold is decided here and not by the cache."""
+    query = select(tables.Product).where(tables.Product.sku.in_(skus), tables.Product.status == PUBLISHED)
+    found: Sequence[tables.Product] = (await session.scalars(query)).all()
+    return {product.sku: product for product in found}
+
+
+def _product(product: tables.Product, category: tables.Category) -> Product:
+    return Product(
+        id=product.id,
+        sku=product.sku,
+        name=product.name,
+        description=product.description,
+        category=Category(slug=category.slug, name=category.name),
+        price=Money(amount=product.price_amount, currency=product.price_currency),
+    )

@@ -1,0 +1,22 @@
+"""Declared in observability/metrics.yaml."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS_APPLIED = Counter("tandem_api_feed_events_applied", "Events that the feed has acted on, by type.", ["type"])
+EVENT_AGE = Histogram(
+    "tandem_api_feed_event_age_seconds",
+    "Time from an event's transaction to its effect in this process.",
+    ["topic"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
+)
+MALFORMED_RECORDS = Counter("tandem_api_feed_malformed_records", "Records that are none of our events.", ["topic"])
+RELOADS = Counter("tandem_api_feed_reloads", "Renewals of the whole cache from the database, by result.", ["result"])
+FEED_SILENCE = Gauge(
+    "tandem_api_feed_silence_seconds", "Time since a broker last answered for every partition of the feed."
+)
+CACHE_AGE = Gauge("tandem_api_cache_age_seconds", "Time since the whole cache was last read from the database.")
+CATALOGUE_PRODUCTS = Gauge("tandem_api_catalogue_products", "Published products in the cache.")
+REFUSED_CUSTOMERS = Gauge("tandem_api_refused_customers", "Deactivated customers in the cache.")
+OPEN_EVENT_STREAMS = Gauge("tandem_api_event_streams_open", "Server-sent event streams being served.")
+ORDERS_PLACED = Counter("tandem_api_orders_placed", "Orders that were committed.")
+IDEMPOTENT_REPLAYS = Counter("tandem_api_idempotent_replays", "Requests answered with the stored answer of the first.")

@@ -1,0 +1,66 @@
+"""The API's description: OpenAPI 3.1, with what depends on settings filled in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from tandem_api.identity.principal import SCHEME_NAME
+from tandem_api.identity.scopes import SCOPES
+from tandem_api.problems.schemas import Problem
+from tandem_api.settings import Settings
+
+DESCRIPTION = """The public API of the store: catalogue, orders, and an order's life as it happens.
+
+**Errors** are [problem details](/problems) with a stable `type`. **POST** needs an `Idempotency-Key`: repeat a request
+with the same key and it happens once. **Lists** are read page by page with `limit` and `cursor`. **Money** is an
+integer in the currency's minor unit. Times are UTC.
+"""
+TAGS = [
+    {"name": "catalogue", "description": "What the store sells. Public, and cacheable by ETag."},
+    {"name": "orders", "description": "Place, see, follow and cancel orders. Customers see only their own."},
+    {"name": "customers", "description": "Who is calling."},
+]
+
+
+def describer(app: FastAPI, settings: Settings) -> Callable[[], dict[str, Any]]:
+    """`app.openapi`: made at the first call, kept for all others."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _complete(
+                get_openapi(
+                    title=app.title,
+                    version=app.version,
+                    description=app.description,
+                    routes=app.routes,
+                    tags=TAGS,
+                    servers=[{"url": settings.api_url}],
+                ),
+                settings,
+            )
+        return app.openapi_schema
+
+    return describe
+
+
+def _complete(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    components = document.setdefault("components", {})
+    # The media type application/problem+json is out of reach of FastAPI's `responses={...: {"model": ...}}`.
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    components["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
+    components["securitySchemes"] = {
+        SCHEME_NAME: {
+            "type": "oauth2",
+            "description": "Authorization code with PKCE (S256) for public clients.",
+            "flows": {
+                "authorizationCode": {
+                    "authorizationUrl": f"{settings.admin_url}/identity/o/authorize",
+                    "tokenUrl": f"{settings.admin_url}/identity/o/api/token",
+                    "scopes": SCOPES,
+                }
+            },
+        }
+    }
+    return document

@@ -1,0 +1,114 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response, status
+from pydantic import TypeAdapter
+from tandem_runtime.tracing import trace_headers
+
+from tandem_api.database import ReadSession, WriteSession, on_commit
+from tandem_api.identity.principal import Buyer, Reader
+from tandem_api.metrics import ORDERS_PLACED
+from tandem_api.orders.idempotency import REPLAYED, IdempotentAttempt, earlier_answer, remember, response
+from tandem_api.orders.repository import find_order, list_orders, order_lines, timeline
+from tandem_api.orders.schemas import (
+    Cancellation,
+    CancellationRequest,
+    Order,
+    OrderPage,
+    OrderRequest,
+    detailed,
+    summary,
+)
+from tandem_api.orders.services import place_order, request_cancellation
+from tandem_api.pagination import DEFAULT_PAGE, MAXIMUM_CURSOR, MAXIMUM_PAGE, decode_cursor, encode_cursor
+from tandem_api.problems import types
+from tandem_api.problems.errors import not_found
+from tandem_api.problems.responses import AUTHENTICATED, Responses, problems
+
+router = APIRouter(prefix="/orders", tags=["orders"])
+
+_CURSOR = TypeAdapter(UUID)
+_IDEMPOTENT = (types.IDEMPOTENCY_KEY_REQUIRED, types.IDEMPOTENCY_KEY_REUSED, types.REQUEST_IN_PROGRESS)
+_REPLAYED_HEADER = {
+    REPLAYED: {"description": "`true` when this is the stored answer", "schema": {"type": "string", "enum": ["true"]}}
+}
+_PLACED: Responses = {
+    201: {
+        "headers": {"Location": {"description": "path of the order", "schema": {"type": "string"}}, **_REPLAYED_HEADER}
+    }
+}
+_REQUESTED: Responses = {202: {"headers": _REPLAYED_HEADER}}
+
+
+@router.post(
+    "",
+    operation_id="placeOrder",
+    summary="Place an order",
+    status_code=status.HTTP_201_CREATED,
+    response_model=Order,
+    responses=_PLACED
+    | problems(*AUTHENTICATED, *_IDEMPOTENT, types.PRODUCT_UNAVAILABLE, types.MIXED_CURRENCIES, types.BODY_TOO_LARGE),
+)
+async def place(customer: Buyer, attempt: IdempotentAttempt, body: OrderRequest, session: WriteSession) -> Response:
+    """Happens once per idempotency key. What follows (stock, payment, shipment) is told by the order's events."""
+    answer = await earlier_answer(session, customer.customer_id, attempt)
+    replayed = answer is not None
+    if answer is None:
+        order = await place_order(session, customer.customer_id, body, trace_headers())
+        answer = await remember(session, customer.customer_id, attempt, status.HTTP_201_CREATED, order)
+        on_commit(session, ORDERS_PLACED.inc)
+    return response(answer, location=f"/v1/orders/{answer.body['id']}", replayed=replayed)
+
+
+@router.get("", operation_id="listOrders", summary="My orders", responses=problems(*AUTHENTICATED))
+async def list_(
+    customer: Reader,
+    session: ReadSession,
+    limit: Annotated[int, Query(ge=1, le=MAXIMUM_PAGE)] = DEFAULT_PAGE,
+    cursor: Annotated[str | None, Query(max_length=MAXIMUM_CURSOR, description="`next_cursor` of a page")] = None,
+) -> OrderPage:
+    before = None if cursor is None else decode_cursor(cursor, _CURSOR)
+    found = await list_orders(session, customer.customer_id, before=before, limit=limit + 1)
+    page = found[:limit]
+    return OrderPage(
+        items=[summary(order) for order in page],
+        next_cursor=encode_cursor(str(page[-1].id)) if len(found) > limit else None,
+    )
+
+
+@router.get(
+    "/{order_id}",
+    operation_id="getOrder",
+    summary="An order with its lines and timeline",
+    responses=problems(*AUTHENTICATED, types.NOT_FOUND),
+)
+async def get(customer: Reader, order_id: UUID, session: ReadSession) -> Order:
+    order = await find_order(session, order_id, customer.customer_id)
+    if order is None:
+        raise not_found("order")
+    return detailed(
+        order,
+        await order_lines(session, order_id, customer.customer_id),
+        await timeline(session, order_id, customer.customer_id),
+    )
+
+
+@router.post(
+    "/{order_id}/cancellation",
+    operation_id="requestCancellation",
+    summary="Ask to cancel an order",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=Cancellation,
+    responses=_REQUESTED
+    | problems(*AUTHENTICATED, *_IDEMPOTENT, types.NOT_FOUND, types.ORDER_NOT_CANCELLABLE, types.BODY_TOO_LARGE),
+)
+async def cancel(
+    customer: Buyer, order_id: UUID, attempt: IdempotentAttempt, body: CancellationRequest, session: WriteSession
+) -> Response:
+    """Notes the request; the order's events tell whether it came in time."""
+    answer = await earlier_answer(session, customer.customer_id, attempt)
+    replayed = answer is not None
+    if answer is None:
+        requested = await request_cancellation(session, customer.customer_id, order_id, body.reason, trace_headers())
+        answer = await remember(session, customer.customer_id, attempt, status.HTTP_202_ACCEPTED, requested)
+    return response(answer, replayed=replayed)

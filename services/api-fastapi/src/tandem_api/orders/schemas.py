@@ -1,0 +1,140 @@
+"""Orders as customers place and see them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+from tandem_contracts.payloads import Money, Sku
+from tandem_tables import orders as tables
+
+# Postgres stores no NUL characters.
+PLAIN = r"^[^\x00]*$"
+# What a customer may see of an event: the rest of the payload is between the services.
+PUBLIC_DETAILS = ("reason", "requested_by", "carrier", "tracking_number", "amount", "refunded", "total")
+
+
+class Request(BaseModel):
+    """Closed: a misspelt field is refused rather than ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LineRequest(Request):
+    sku: Annotated[Sku, Field(pattern=PLAIN)]
+    quantity: int = Field(ge=1, le=99, strict=True, examples=[2])
+
+
+class OrderRequest(Request):
+    """What to order, and how it is paid. The prices are those of the moment of the order."""
+
+    lines: list[LineRequest] = Field(min_length=1, max_length=50)
+    payment_token: str = Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="the payment provider's token for the card, never the card itself",
+        examples=["tok_visa"],
+    )
+
+    @field_validator("lines")
+    @classmethod
+    def name_each_sku_once(cls, lines: list[LineRequest]) -> list[LineRequest]:
+        repeated = [sku for sku, count in Counter(line.sku for line in lines).items() if count > 1]
+        if repeated:
+            raise PydanticCustomError("repeated_sku", "{sku} is named more than once", {"sku": repeated[0]})
+        return lines
+
+
+class CancellationRequest(Request):
+    reason: str = Field(default="", max_length=500, pattern=PLAIN, examples=["ordered by mistake"])
+
+
+class Line(BaseModel):
+    sku: str
+    name: str
+    quantity: int
+    unit_price: Money
+
+
+class TimelineEntry(BaseModel):
+    """Something that happened to the order; `version` counts from 1 without a gap."""
+
+    version: int
+    type: str = Field(examples=["order.placed.v1"])
+    state: str | None = Field(description="the state it led to; null when it led to none", examples=["placed"])
+    occurred_at: datetime
+    details: dict[str, Any] = Field(examples=[{"carrier": "DHL", "tracking_number": "JD0146"}])
+
+
+class OrderSummary(BaseModel):
+    id: UUID
+    state: str = Field(
+        description="placed, reserved, paid, shipped, delivered, rejected, cancelled or refunded; others may follow",
+        examples=["paid"],
+    )
+    total: Money
+    placed_at: datetime
+
+
+class Order(OrderSummary):
+    lines: list[Line]
+    timeline: list[TimelineEntry]
+
+
+class OrderPage(BaseModel):
+    """Orders, the latest first."""
+
+    items: list[OrderSummary]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")
+
+
+class Cancellation(BaseModel):
+    """The request was noted; the order's timeline tells what came of it."""
+
+    order_id: UUID
+    version: int = Field(description="of the timeline's entry with the request")
+
+
+def summary(order: tables.Order) -> OrderSummary:
+    return OrderSummary(id=order.id, state=order.state, total=_total(order), placed_at=order.placed_at)
+
+
+def detailed(order: tables.Order, lines: Sequence[tables.OrderLine], entries: Sequence[tables.TimelineEntry]) -> Order:
+    return Order(
+        id=order.id,
+        state=order.state,
+        total=_total(order),
+        placed_at=order.placed_at,
+        lines=[
+            Line(
+                sku=line.sku,
+                name=line.name,
+                quantity=line.quantity,
+                unit_price=Money(amount=line.unit_amount, currency=order.total_currency),
+            )
+            for line in lines
+        ],
+        timeline=[timeline_entry(entry) for entry in entries],
+    )
+
+
+def timeline_entry(entry: tables.TimelineEntry) -> TimelineEntry:
+    return TimelineEntry(
+        version=entry.version,
+        type=entry.event_type,
+        state=entry.state,
+        occurred_at=entry.occurred_at,
+        details=_public(entry.payload),
+    )
+
+
+def _public(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: payload[name] for name in PUBLIC_DETAILS if payload.get(name)}
+
+
+def _total(order: tables.Order) -> Money:
+    return Money(amount=order.total_amount, currency=order.total_currency)

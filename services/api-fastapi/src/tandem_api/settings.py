@@ -1,0 +1,67 @@
+"""What the API takes from its environment, as TANDEM_<NAME>."""
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from tandem_runtime.settings import RuntimeSettings
+
+
+class Settings(RuntimeSettings):
+    """The API's settings; durations are in seconds. Port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8001, ge=0, le=65535)
+    graceful_seconds: int = Field(default=20, ge=1)
+    # Until an answer begins; event streams may then go on.
+    request_seconds: float = Field(default=10, gt=0)
+    body_limit_bytes: int = Field(default=65_536, ge=1024)
+
+    api_url: str = "http://127.0.0.1:8001"
+    admin_url: str = "http://127.0.0.1:8000"
+    jwks_url: str = ""
+    token_audience: str = "tandem-api"  # noqa: S105 - a name, not a secret
+    # An unknown key id makes us ask the identity provider again, but never more often than this.
+    jwks_refetch_seconds: float = Field(default=10, gt=0)
+    jwks_maximum_age_seconds: float = Field(default=3600, gt=0)
+
+    database_url: SecretStr
+    database_pool_size: int = Field(default=10, ge=1)
+    database_pool_wait_seconds: float = Field(default=2, gt=0)
+    database_connect_seconds: int = Field(default=3, ge=2)  # libpq takes no less than 2
+    database_statement_seconds: float = Field(default=5, gt=0)
+    database_lock_seconds: float = Field(default=2, gt=0)
+
+    kafka_bootstrap_servers: str
+    # Categories have no events of their own, so the cache is also renewed from time to time.
+    feed_reload_seconds: float = Field(default=300, gt=0)
+    feed_retry_seconds: float = Field(default=5, gt=0)
+    # A consumer that no broker has answered for so long is replaced.
+    feed_silence_seconds: float = Field(default=30, gt=0)
+
+    catalogue_max_age_seconds: int = Field(default=10, ge=0)
+    event_stream_heartbeat_seconds: float = Field(default=15, gt=0)
+
+    @property
+    def issuer(self) -> str:
+        return self.admin_url
+
+    @property
+    def keys_url(self) -> str:
+        return self.jwks_url or f"{self.admin_url}/.well-known/jwks.json"
+
+    @field_validator("admin_url", "api_url")
+    @classmethod
+    def must_be_an_origin(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
+            raise ValueError("must be scheme, host and port alone, such as https://api.example.com")
+        return url
+
+    @model_validator(mode="after")
+    def refuse_unsafe_production(self) -> "Settings":
+        if not self.in_production:
+            return self
+        for name in ("admin_url", "api_url"):
+            if urlsplit(getattr(self, name)).scheme != "https":
+                raise ValueError(f"TANDEM_{name.upper()} must be https in production: tokens pass there")
+        return self

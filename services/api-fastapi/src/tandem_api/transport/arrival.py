@@ -1,0 +1,88 @@
+"""Gives each request its id and its trace, writes one log line for it, and answers what nobody expected."""
+
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from opentelemetry import context, trace
+from starlette.datastructures import Headers, MutableHeaders
+from tandem_runtime.http_metrics import RouteTemplate
+from tandem_runtime.tracing import context_from
+
+from tandem_api.problems import types
+from tandem_api.problems.errors import ProblemError, problem_response
+from tandem_api.transport import Application, Message, Receive, Scope, Send
+
+REQUEST_ID = "X-Request-ID"
+# What a caller may choose: short, and harmless in a log.
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+log = structlog.get_logger()
+
+
+class Arrival:
+    """ASGI middleware; the answer to an unexpected exception is a problem without any of its text."""
+
+    def __init__(self, app: Application, *, api_url: str, route_template: RouteTemplate) -> None:
+        self._app = app
+        self._api_url = api_url
+        self._route_template = route_template
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers.get(REQUEST_ID))
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status: int | None = None
+
+        async def identifying_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id), _remote_trace(headers):
+            try:
+                await self._app(scope, receive, identifying_send)
+            except Exception:
+                log.exception("request failed", method=scope["method"], path=scope["path"])
+                if status is not None:
+                    raise  # the answer had begun: the server can only cut the connection
+                answer = problem_response(
+                    ProblemError(types.INTERNAL_ERROR), api_url=self._api_url, request_id=request_id
+                )
+                await answer(scope, receive, identifying_send)
+            finally:
+                log.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    route=self._route_template(scope),
+                    status=status,
+                    seconds=round(time.perf_counter() - started, 6),
+                    client=(scope.get("client") or ("",))[0],
+                )
+
+
+def _request_id(given: str | None) -> str:
+    return given if given and _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+@contextmanager
+def _remote_trace(headers: Headers) -> Iterator[None]:
+    """Without an SDK nobody reads the caller's trace context: keep it for the log and for the events we append."""
+    if "traceparent" not in headers or trace.get_current_span().get_span_context().is_valid:
+        yield
+        return
+    attached = context.attach(context_from(headers))
+    try:
+        yield
+    finally:
+        context.detach(attached)
