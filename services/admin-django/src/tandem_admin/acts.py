@@ -14,15 +14,20 @@ from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
+
+from tandem_admin.unfold_types import ModelAdmin
 
 
 class ActRefusedError(Exception):
     """The object's state does not allow the act; the message is for the person who tried."""
+
+
+def always_possible(_obj: Any) -> None:
+    """For an act that every state allows."""
 
 
 class NoQuestions(forms.Form):
@@ -68,7 +73,7 @@ class ActsAdmin(ModelAdmin):
             raise PermissionDenied
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            raise Http404
         if not self.may_act(request, act, obj):
             raise PermissionDenied
         form = act.form(request.POST if request.method == "POST" else None)
@@ -107,7 +112,7 @@ class ActsAdmin(ModelAdmin):
             "refused": refused,
             "object_url": self._object_url(obj),
         }
-        status = HTTPStatus.CONFLICT if refused else HTTPStatus.OK
+        status = HTTPStatus.CONFLICT if refused and form.is_bound else HTTPStatus.OK
         return TemplateResponse(request, "admin/act.html", context, status=status)
 
     def render_change_form(
@@ -118,7 +123,7 @@ class ActsAdmin(ModelAdmin):
                 {
                     "title": act.title,
                     "icon": act.icon,
-                    "variant": ActionVariant.DANGER if act.dangerous else ActionVariant.DEFAULT,
+                    "variant": ActionVariant.DEFAULT,
                     "path": reverse(f"admin:{self._url_name(act.name)}", args=[quote(obj.pk)]),
                 }
                 for act in self.acts

@@ -77,7 +77,9 @@ class Settings(RuntimeSettings):
             return self
         secret = self.secret_key.get_secret_value()
         if secret == DEVELOPMENT_SECRET or len(secret) < MINIMUM_SECRET_LENGTH:
-            raise ValueError(f"TANDEM_SECRET_KEY must be set in production, to {MINIMUM_SECRET_LENGTH} characters or more")
+            raise ValueError(
+                f"TANDEM_SECRET_KEY must be set in production, to {MINIMUM_SECRET_LENGTH} characters or more"
+            )
         if not self.oidc_private_key.get_secret_value():
             raise ValueError("TANDEM_OIDC_PRIVATE_KEY must be set in production")
         if not self.https:

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gunicorn.arbiter import Arbiter
-from gunicorn.config import Config
-from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 from tandem_runtime.health import Health
 from tandem_runtime.logs import configure_logging
 from tandem_runtime.operations import OperationsServer
@@ -25,7 +25,7 @@ SERVICE = "admin"
 LIVENESS_SECONDS = 15.0
 
 
-class JsonLogger(Logger):
+class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's own lines through our renderer; requests are logged by `middleware`, which knows their trace."""
 
     def setup(self, cfg: Config) -> None:
@@ -65,7 +65,7 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 
 
-def post_fork(server: Arbiter, worker: ObservedWorker) -> None:
+def post_fork(_server: Arbiter, worker: ObservedWorker) -> None:
     """Set up what needs threads, after the fork and before Django loads its middleware."""
     worker.health = Health()
     worker.tracing = configure_tracing(SERVICE)
@@ -86,7 +86,7 @@ def post_worker_init(worker: ObservedWorker) -> None:
     worker.health.set_ready(True)
 
 
-def worker_exit(server: Arbiter, worker: Any) -> None:
+def worker_exit(_server: Arbiter, worker: Any) -> None:
     # A worker that failed to load has neither.
     if hasattr(worker, "operations"):
         worker.operations.stop()

@@ -22,7 +22,7 @@ def observe_requests(get_response: GetResponse) -> GetResponse:
     def observe(request: HttpRequest) -> HttpResponseBase:
         token = None
         if not trace.get_current_span().get_span_context().is_valid:
-            # Without the SDK nobody reads the headers; events and log lines shall carry the caller's trace all the same.
+            # Without the SDK nobody reads the headers; events and log lines shall carry the trace all the same.
             token = context.attach(context_from(request.headers))
         started = time.perf_counter()
         try:

@@ -5,7 +5,25 @@ from decimal import Decimal
 # ISO 4217 currencies whose minor unit is not the hundredth.
 EXPONENTS = {
     **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
@@ -32,4 +50,6 @@ def from_minor(minor: int, currency: str) -> Decimal:
 
 def format_money(minor: int, currency: str) -> str:
     """As people read it: € 1,234.50."""
-    return f"{SYMBOLS.get(currency, currency)}\N{NO-BREAK SPACE}{from_minor(minor, currency):,.{exponent_of(currency)}f}"
+    return (
+        f"{SYMBOLS.get(currency, currency)}\N{NO-BREAK SPACE}{from_minor(minor, currency):,.{exponent_of(currency)}f}"
+    )

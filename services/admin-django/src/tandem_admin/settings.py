@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tandem_runtime.settings import load_settings
 
 from tandem_admin.environment import Settings
-from tandem_admin.theme import UNFOLD as UNFOLD
+from tandem_admin.theme import UNFOLD  # noqa: F401 - unfold's setting
 
 SETTINGS = load_settings(Settings)
 
@@ -50,6 +50,9 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
+DATETIME_FORMAT = "j M Y, H:i:s"
+DATE_FORMAT = "j M Y"
+TIME_FORMAT = "H:i:s"
 # tandem_runtime.logs configures logging, in `wsgi` and `manage`.
 LOGGING_CONFIG = None
 

@@ -23,12 +23,12 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "storefront",
     "SITE_URL": None,
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tandem_admin/icon.svg")}
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("tandem_admin/icon.svg")}
     ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
-    "STYLES": [lambda request: static("tandem_admin/admin.css")],
+    "STYLES": [lambda _request: static("tandem_admin/admin.css")],
     "COLORS": {
         "primary": {
             "50": "oklch(97.5% .016 184)",
@@ -65,7 +65,9 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Users", "person", "users_user_changelist", "users.view_user"),
                     _page("Groups", "group", "auth_group_changelist", "auth.view_group"),
-                    _page("OAuth clients", "vpn_key", "allauth_idp_oidc_client_changelist", "allauth_idp_oidc.view_client"),
+                    _page(
+                        "OAuth clients", "vpn_key", "allauth_idp_oidc_client_changelist", "allauth_idp_oidc.view_client"
+                    ),
                 ],
             },
             {

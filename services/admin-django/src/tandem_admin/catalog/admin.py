@@ -7,13 +7,12 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
 
 from tandem_admin.catalog import services
 from tandem_admin.catalog.forms import ProductForm
 from tandem_admin.catalog.models import Category, Product
 from tandem_admin.money import format_money
+from tandem_admin.unfold_types import ModelAdmin, action, display
 
 STATUS_COLORS = {"Published": "success", "Draft": "warning", "Archived": "default"}
 

@@ -15,8 +15,7 @@ PRICE_DIGITS = 12
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     price = forms.DecimalField(
         max_digits=PRICE_DIGITS,
-        widget=UnfoldAdminDecimalFieldWidget(attrs={"inputmode": "decimal", "step": "any"}),
-        help_text="As customers read it, such as 19.99.",
+        widget=UnfoldAdminDecimalFieldWidget(attrs={"inputmode": "decimal", "step": "any", "placeholder": "19.99"}),
     )
 
     class Meta:

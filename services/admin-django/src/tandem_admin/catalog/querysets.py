@@ -20,6 +20,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
 class CategoryQuerySet(models.QuerySet["Category"]):
     def with_product_counts(self) -> Self:
+        # Grouping drops the model's ordering, so it is said again.
         return self.annotate(
             products_count=Count("products"), published_count=Count("products", filter=Q(products__status="published"))
-        )
+        ).order_by("position", "name")

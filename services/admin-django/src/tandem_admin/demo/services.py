@@ -1,4 +1,4 @@
-"""Setting the demo up through the services that staff use, so that its events are there too. Each run adds what lacks."""
+"""Setting the demo up through the services that staff use, so that its events are there too."""
 
 from allauth.idp.oidc.models import Client
 

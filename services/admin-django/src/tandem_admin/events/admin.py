@@ -1,10 +1,10 @@
 """Pages to look at what waits to be published, and at what could not be applied."""
 
 from django.contrib import admin
-from unfold.decorators import display
 
 from tandem_admin.acts import ReadOnlyAdmin
 from tandem_admin.events.models import DeadLetter, OutboxEvent
+from tandem_admin.unfold_types import display
 
 
 @admin.register(OutboxEvent)
@@ -13,7 +13,6 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     list_filter = ("type", "producer")
     search_fields = ("aggregate_id",)
     list_per_page = 50
-    show_full_result_count = False
 
 
 @admin.register(DeadLetter)
@@ -22,7 +21,6 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     list_filter = ("state", "consumer", "type")
     search_fields = ("aggregate_id", "error")
     list_per_page = 50
-    show_full_result_count = False
 
     @display(
         description="State",

@@ -1,10 +1,10 @@
 """Stating events from Django; `tandem_tables.events` does the same from SQLAlchemy."""
 
+import json
 from uuid import UUID
 
 from django.db import connection
 from django.db.transaction import TransactionManagementError
-from psycopg.types.json import Jsonb
 from tandem_contracts.payloads import Payload
 from tandem_contracts.registry import event_type_of
 from tandem_runtime.tracing import trace_headers
@@ -21,13 +21,13 @@ def append_event(aggregate_id: UUID, payload: Payload) -> int:
     event_type = event_type_of(payload)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT append_event(%s, %s, %s, %s, %s)",
+            "SELECT append_event(%s, %s, %s, %s::jsonb, %s::jsonb)",
             [
                 event_type.aggregate_type,
                 aggregate_id,
                 event_type.name,
-                Jsonb(payload.model_dump(mode="json")),
-                Jsonb(trace_headers()),
+                payload.model_dump_json(),
+                json.dumps(trace_headers()),
             ],
         )
         (version,) = cursor.fetchone()

@@ -6,7 +6,9 @@ class IdentityConfig(AppConfig):
     label = "identity"
 
     def ready(self) -> None:
-        from oauthlib.oauth2.rfc6749.grant_types import AuthorizationCodeGrant  # noqa: PLC0415 - when apps are loaded
+        from oauthlib.oauth2.rfc6749.grant_types import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            AuthorizationCodeGrant,
+        )
 
         # With "plain" the challenge is the verifier: who reads the request can use the code (RFC 9700, section 2.1.1).
         # oauthlib offers both and has no option for it.

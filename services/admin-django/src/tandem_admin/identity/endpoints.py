@@ -4,6 +4,7 @@ from allauth.idp.oidc import views
 from allauth.idp.oidc.models import Client
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 
@@ -25,7 +26,7 @@ def token(request: HttpRequest) -> HttpResponse:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [once])
         response: HttpResponse = views.token(request)
-    response["Vary"] = "Origin"
+    patch_vary_headers(response, ["Origin"])
     return response
 
 

@@ -21,7 +21,7 @@ ENDPOINTS = {
 }
 
 
-class ProviderAdapter(DefaultOIDCAdapter):
+class ProviderAdapter(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has no types
     scope_display = {
         "openid": "Know who you are in Tandem",
         "profile": "See your name",

@@ -5,13 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
-from unfold.decorators import display
 
-from tandem_admin.acts import Act, ActRefusedError, ReadOnlyAdmin
+from tandem_admin.acts import Act, ActRefusedError, ReadOnlyAdmin, always_possible
 from tandem_admin.inventory import services
 from tandem_admin.inventory.forms import CorrectForm, ReceiveForm
 from tandem_admin.inventory.models import Stock, StockMovement
+from tandem_admin.unfold_types import TabularInline, display
 
 
 def _receive(stock: Stock, *, quantity: int, note: str) -> str:
@@ -30,6 +29,7 @@ def _correct(stock: Stock, *, difference: int, reason: str) -> str:
 class MovementInline(TabularInline):
     model = StockMovement
     verbose_name_plural = "Ledger"
+    hide_title = True
     fields = readonly_fields = ("created_at", "reason", "available_change", "reserved_change", "order_id", "note")
     extra = 0
     per_page = 20
@@ -64,7 +64,7 @@ class StockAdmin(ReadOnlyAdmin):
             permission="inventory.receive_stock",
             form=ReceiveForm,
             perform=_receive,
-            refusal=lambda stock: None,
+            refusal=always_possible,
             explanation="The pieces can be sold at once.",
         ),
         Act(
@@ -74,7 +74,7 @@ class StockAdmin(ReadOnlyAdmin):
             permission="inventory.correct_stock",
             form=CorrectForm,
             perform=_correct,
-            refusal=lambda stock: None,
+            refusal=always_possible,
             explanation="For what a count found. Pieces that are reserved belong to orders and cannot be taken away.",
         ),
     )
@@ -103,7 +103,6 @@ class StockMovementAdmin(ReadOnlyAdmin):
     list_filter = ("reason",)
     search_fields = ("stock__product__sku", "note")
     list_per_page = 50
-    show_full_result_count = False
     fields = ("created_at", "sku", "reason", "available_change", "reserved_change", "order_number", "note")
     readonly_fields = fields
 

@@ -11,7 +11,11 @@ class ReceiveForm(forms.Form):
         label="Pieces that arrived", min_value=1, max_value=MOST_PIECES, widget=UnfoldAdminIntegerFieldWidget
     )
     note = forms.CharField(
-        label="Note", max_length=200, required=False, widget=UnfoldAdminTextInputWidget, help_text="Such as the delivery note."
+        label="Note",
+        max_length=200,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Such as the delivery note.",
     )
 
 

@@ -6,7 +6,6 @@ from tandem_admin.catalog.models import Product
 from tandem_admin.database.columns import created_at, uuid_primary_key
 from tandem_admin.inventory.querysets import StockQuerySet
 
-
 LOW = 5
 
 

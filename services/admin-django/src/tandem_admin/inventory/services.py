@@ -1,4 +1,4 @@
-"""What staff do to the stock. The caller owns the transaction; each change is a line of the ledger and an event in it."""
+"""What staff do to the stock. The caller owns the transaction; each change is a ledger line and an event in it."""
 
 from django.db.models import F
 from tandem_contracts.inventory import StockCorrected, StockReceived
@@ -44,8 +44,8 @@ def correct(product: Product, difference: int, reason: str) -> int:
 
 def _book(product: Product, change: int, reason: StockMovement.Reason, note: str) -> int:
     # Relative and with its condition: orders are taking from the same row meanwhile. The row is locked from here on.
-    enough = Stock.objects.filter(pk=product.sku, available__gte=-change)
+    enough = Stock.objects.filter(product=product, available__gte=-change)
     if not enough.update(available=F("available") + change):
         raise NotEnoughStockError(f"Fewer than {-change} pieces of {product.sku} are available.")
     StockMovement.objects.create(stock_id=product.sku, reason=reason, available_change=change, note=note)
-    return Stock.objects.values_list("available", flat=True).get(pk=product.sku)
+    return Stock.objects.values_list("available", flat=True).get(product=product)

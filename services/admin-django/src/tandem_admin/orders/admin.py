@@ -6,20 +6,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from tandem_contracts.orders import (
-    OrderCancellationRequested,
-    OrderDeliveryRegistered,
-    OrderEvent,
-    OrderRefundRequested,
-    OrderShipmentRegistered,
-)
-from unfold.decorators import display
 
 from tandem_admin.acts import Act, ActRefusedError, ReadOnlyAdmin
 from tandem_admin.money import format_money
 from tandem_admin.orders import presentation, services
 from tandem_admin.orders.forms import ReasonForm, ShipmentForm
 from tandem_admin.orders.models import Order, State
+from tandem_admin.unfold_types import display
 
 
 def _perform(service: Callable[..., int], message: str) -> Callable[..., str]:
@@ -33,8 +26,8 @@ def _perform(service: Callable[..., int], message: str) -> Callable[..., str]:
     return perform
 
 
-def _refusal(request: type[OrderEvent]) -> Callable[[Order], str | None]:
-    return lambda order: services.why_not(order.state, request)
+def _refusal(request: services.Request) -> Callable[[Order], str | None]:
+    return lambda order: services.why_not(order, request)
 
 
 ACTS = (
@@ -45,7 +38,7 @@ ACTS = (
         permission="orders.ship_order",
         form=ShipmentForm,
         perform=_perform(services.register_shipment, "Shipment registered."),
-        refusal=_refusal(OrderShipmentRegistered),
+        refusal=_refusal(services.SHIPMENT),
         explanation="The parcel is with the carrier. The customer will see that at once.",
     ),
     Act(
@@ -54,7 +47,7 @@ ACTS = (
         icon="home_pin",
         permission="orders.ship_order",
         perform=_perform(services.register_delivery, "Delivery registered."),
-        refusal=_refusal(OrderDeliveryRegistered),
+        refusal=_refusal(services.DELIVERY),
         explanation="The parcel has arrived at the customer.",
     ),
     Act(
@@ -64,7 +57,7 @@ ACTS = (
         permission="orders.refund_order",
         form=ReasonForm,
         perform=_perform(services.request_refund, "Refund requested."),
-        refusal=_refusal(OrderRefundRequested),
+        refusal=_refusal(services.REFUND),
         explanation="The customer gets the whole amount back.",
         dangerous=True,
     ),
@@ -75,7 +68,7 @@ ACTS = (
         permission="orders.cancel_order",
         form=ReasonForm,
         perform=_perform(services.request_cancellation, "Cancellation requested."),
-        refusal=_refusal(OrderCancellationRequested),
+        refusal=_refusal(services.CANCELLATION),
         explanation="The pieces go back to the stock; what was paid is given back.",
         dangerous=True,
     ),
@@ -91,7 +84,6 @@ class OrderAdmin(ReadOnlyAdmin):
     search_fields = ("id",)
     search_help_text = "Order id or customer's email address"
     list_per_page = 50
-    show_full_result_count = False
     change_form_template = "admin/orders/order/page.html"
     fields = ("id",)
 

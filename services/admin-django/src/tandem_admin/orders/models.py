@@ -49,7 +49,8 @@ class Order(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Order {self.id}"
+        # The end of a UUIDv7 is its random part: the beginning is the same for all orders of a minute.
+        return f"Order \N{HORIZONTAL ELLIPSIS}{str(self.pk)[-12:]}"
 
 
 class OrderLine(models.Model):

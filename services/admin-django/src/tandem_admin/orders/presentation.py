@@ -78,7 +78,9 @@ def timeline_rows(entries: list[TimelineEntry]) -> list[TimelineRow]:
                 color=STATE_COLORS[State(entry.state)] if entry.state else "",
                 occurred_at=entry.occurred_at,
                 since_previous=_span((entry.occurred_at - previous).total_seconds()) if previous else "",
-                details=[(name.replace("_", " "), str(entry.payload[name])) for name in TOLD if entry.payload.get(name)],
+                details=[
+                    (name.replace("_", " "), str(entry.payload[name])) for name in TOLD if entry.payload.get(name)
+                ],
                 trace_id=trace_id_of(entry.traceparent),
             )
         )

@@ -1,11 +1,12 @@
 """What staff ask of an order. The caller owns the transaction.
 
 Nothing here writes an order's state: a request is an event in the order's stream, and the worker's order process makes
-of it what the state then allows (design: an order has one writer of its state).
+of it what the state then allows. So an order has one writer, and everything that happens to it has one order.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import attrgetter
 from uuid import UUID
 
 from tandem_contracts.orders import (
@@ -21,22 +22,23 @@ from tandem_runtime.tracing import trace_headers
 from tandem_admin.events.services import append_event
 from tandem_admin.orders.models import Order, State, TimelineEntry
 
-ALLOWED_IN: Mapping[type[OrderEvent], tuple[State, ...]] = MappingProxyType(
-    {
-        OrderShipmentRegistered: (State.PAID,),
-        OrderDeliveryRegistered: (State.SHIPPED,),
-        OrderCancellationRequested: (State.PLACED, State.RESERVED, State.PAID),
-        OrderRefundRequested: (State.PAID,),
-    }
-)
-WHAT: Mapping[type[OrderEvent], str] = MappingProxyType(
-    {
-        OrderShipmentRegistered: "shipped",
-        OrderDeliveryRegistered: "delivered",
-        OrderCancellationRequested: "cancelled",
-        OrderRefundRequested: "refunded",
-    }
-)
+REFUSED = "order.request_refused.v1"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something staff may ask: its event type, the states that allow it, what becomes of the order."""
+
+    event_type: str
+    allowed_in: tuple[State, ...]
+    outcome: str
+
+
+SHIPMENT = Request("order.shipment_registered.v1", (State.PAID,), "shipped")
+DELIVERY = Request("order.delivery_registered.v1", (State.SHIPPED,), "delivered")
+CANCELLATION = Request("order.cancellation_requested.v1", (State.PLACED, State.RESERVED, State.PAID), "cancelled")
+REFUND = Request("order.refund_requested.v1", (State.PAID, State.SHIPPED, State.DELIVERED), "refunded")
+REQUESTS = {request.event_type: request for request in (SHIPMENT, DELIVERY, CANCELLATION, REFUND)}
 
 
 class RequestNotAllowedError(Exception):
@@ -46,40 +48,42 @@ class RequestNotAllowedError(Exception):
 def register_shipment(order: Order, *, carrier: str, tracking_number: str = "") -> int:
     """State that the parcel was handed to the carrier; returns the event's version."""
     ids = _ids(order)
-    return _request(order, OrderShipmentRegistered(**ids, carrier=carrier, tracking_number=tracking_number))
+    return _ask(order, OrderShipmentRegistered(**ids, carrier=carrier, tracking_number=tracking_number))
 
 
 def register_delivery(order: Order) -> int:
     """State that the parcel arrived; returns the event's version."""
-    return _request(order, OrderDeliveryRegistered(**_ids(order)))
+    return _ask(order, OrderDeliveryRegistered(**_ids(order)))
 
 
 def request_cancellation(order: Order, *, reason: str) -> int:
     """Ask to cancel; what was paid will be given back. Returns the event's version."""
-    return _request(order, OrderCancellationRequested(**_ids(order), requested_by="staff", reason=reason))
+    return _ask(order, OrderCancellationRequested(**_ids(order), requested_by="staff", reason=reason))
 
 
 def request_refund(order: Order, *, reason: str) -> int:
     """Ask to give the money back; returns the event's version."""
-    return _request(order, OrderRefundRequested(**_ids(order), reason=reason))
+    return _ask(order, OrderRefundRequested(**_ids(order), reason=reason))
 
 
-def why_not(state: str, request: type[OrderEvent]) -> str | None:
-    """Why an order in this state cannot get the request; None when it can."""
-    allowed = ALLOWED_IN[request]
-    if state in allowed:
-        return None
-    return f"An order that is {state} cannot be {WHAT[request]}; it must be {' or '.join(allowed)}."
+def why_not(order: Order, request: Request) -> str | None:
+    """Why the order, as it is and with what is under way, cannot get the request; None when it can."""
+    if order.state not in request.allowed_in:
+        return (
+            f"An order that is {order.state} cannot be {request.outcome}; it must be {' or '.join(request.allowed_in)}."
+        )
+    newest_first = sorted(order.timeline.all(), key=attrgetter("version"), reverse=True)
+    if _is_pending(newest_first, request.event_type):
+        return f"It has been asked already that the order be {request.outcome}; that is being carried out."
+    return None
 
 
-def _request(order: Order, payload: OrderEvent) -> int:
+def _ask(order: Order, payload: OrderEvent) -> int:
     # First the event: it locks the stream, in whose order everything happens to an order. What is read behind the lock
     # stays true to the commit; an exception takes the event back with the transaction.
     version = append_event(order.pk, payload)
     event_type = event_type_of(payload).name
-    reason = why_not(Order.objects.values_list("state", flat=True).get(pk=order.pk), type(payload))
-    if reason is None and _is_pending(order.pk, event_type):
-        reason = f"It has been asked already that the order be {WHAT[type(payload)]}; that is being carried out."
+    reason = why_not(Order.objects.get(pk=order.pk), REQUESTS[event_type])
     if reason:
         raise RequestNotAllowedError(reason)
     TimelineEntry.objects.create(
@@ -93,10 +97,10 @@ def _request(order: Order, payload: OrderEvent) -> int:
     return version
 
 
-def _is_pending(order_id: UUID, event_type: str) -> bool:
+def _is_pending(newest_first: Iterable[TimelineEntry], event_type: str) -> bool:
     """Whether the same request came after the last change of state, and was not refused."""
-    for entry in TimelineEntry.objects.filter(order=order_id).order_by("-version"):
-        if entry.state is not None or entry.event_type == "order.request_refused.v1":
+    for entry in newest_first:
+        if entry.state is not None or entry.event_type == REFUSED:
             return False
         if entry.event_type == event_type:
             return True

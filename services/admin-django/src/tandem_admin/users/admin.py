@@ -10,10 +10,9 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
 
 from tandem_admin.acts import Act, ActRefusedError, ActsAdmin
+from tandem_admin.unfold_types import ModelAdmin, action, display
 from tandem_admin.users import services
 from tandem_admin.users.forms import NewUserForm, PasswordForm, UserForm
 from tandem_admin.users.models import User

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-
+from tandem_admin.unfold_types import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from tandem_admin.users import services
 from tandem_admin.users.models import User
 

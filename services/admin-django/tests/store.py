@@ -1,0 +1,75 @@
+"""What the API and the worker would have written, through their own database roles."""
+
+import uuid
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+NEXT = {
+    "reserved": "order.reserved.v1",
+    "paid": "order.paid.v1",
+    "shipped": "order.shipped.v1",
+    "delivered": "order.delivered.v1",
+    "cancelled": "order.cancelled.v1",
+}
+
+
+@dataclass(frozen=True)
+class Store:
+    """Connections as the two services that write orders."""
+
+    api: psycopg.Connection
+    worker: psycopg.Connection
+
+    def place_order(self, customer_id: UUID, *, sku: str = "MUG", name: str = "Mug", pieces: int = 2) -> UUID:
+        """An order of `pieces` at 1490 cents each, placed as the API does."""
+        order_id = uuid.uuid4()
+        with self.api.transaction():
+            self.api.execute(
+                "INSERT INTO orders_order (id, customer_id, total_amount, total_currency, payment_token)"
+                " VALUES (%s, %s, %s, 'EUR', 'tok_visa')",
+                [order_id, customer_id, 1490 * pieces],
+            )
+            self.api.execute(
+                "INSERT INTO orders_orderline (order_id, position, sku, name, quantity, unit_amount)"
+                " VALUES (%s, 1, %s, %s, %s, 1490)",
+                [order_id, sku, name, pieces],
+            )
+            self._happen(self.api, order_id, "order.placed.v1", "placed")
+        return order_id
+
+    def advance(self, order_id: UUID, *states: str) -> None:
+        """Carry the order on as the worker does."""
+        for state in states:
+            with self.worker.transaction():
+                self.worker.execute("UPDATE orders_order SET state = %s WHERE id = %s", [state, order_id])
+                self._happen(self.worker, order_id, NEXT[state], state)
+
+    def pay_order(self, customer_id: UUID) -> UUID:
+        """A paid order with its payment attempt."""
+        order_id = self.place_order(customer_id)
+        self.advance(order_id, "reserved")
+        with self.worker.transaction():
+            self.worker.execute(
+                "INSERT INTO orders_paymentattempt (order_id, state, amount, currency, provider_id)"
+                " VALUES (%s, 'captured', 2980, 'EUR', 'ch_123')",
+                [order_id],
+            )
+        self.advance(order_id, "paid")
+        return order_id
+
+    def _happen(self, connection: psycopg.Connection, order_id: UUID, event_type: str, state: str) -> None:
+        payload = Jsonb({"order_id": str(order_id)})
+        row = connection.execute(
+            "SELECT append_event('order', %s, %s, %s, %s)",
+            [order_id, event_type, payload, Jsonb({"traceparent": TRACEPARENT})],
+        ).fetchone()
+        assert row
+        connection.execute(
+            "INSERT INTO orders_timelineentry (order_id, version, event_type, state, payload, traceparent)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            [order_id, row[0], event_type, state, payload, TRACEPARENT],
+        )
