@@ -1,4 +1,4 @@
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from tandem_api.database import ReadSession
 from tandem_api.identity.principal import Customer
@@ -12,9 +12,8 @@ router = APIRouter(tags=["customers"])
 
 
 @router.get("/me", operation_id="getMe", summary="Who is calling", responses=problems(*AUTHENTICATED))
-async def me(customer: Customer, session: ReadSession, response: Response) -> Me:
+async def me(customer: Customer, session: ReadSession) -> Me:
     user = await active_customer(session, customer.customer_id)
     if user is None:
         raise ProblemError(types.CUSTOMER_DEACTIVATED)
-    response.headers["Cache-Control"] = "no-store"
     return Me.model_validate(user)

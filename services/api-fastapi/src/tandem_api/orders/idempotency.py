@@ -96,7 +96,7 @@ async def remember(session: AsyncSession, customer_id: UUID, attempt: Attempt, s
 
 
 def response(answer: Answer, *, location: str | None = None, replayed: bool) -> JSONResponse:
-    headers = {"Cache-Control": "no-store"}
+    headers = {}
     if location is not None:
         headers["Location"] = location
     if replayed:

@@ -59,5 +59,5 @@ async def follow(
     return EventSourceResponse(
         streams.follow(order_id, customer, after),
         # X-Accel-Buffering: a reverse proxy must pass each event on at once.
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        headers={"X-Accel-Buffering": "no"},
     )

@@ -67,6 +67,7 @@ class Arrival:
                     route=self._route_template(scope),
                     status=status,
                     seconds=round(time.perf_counter() - started, 6),
+                    customer_id=scope["state"].get("customer_id"),
                     client=(scope.get("client") or ("",))[0],
                 )
 
