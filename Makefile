@@ -8,7 +8,7 @@ RUN = @$(PYTHON) libs/local/start.py --stop-with-parent
 SOURCES = $(wildcard libs/*/src services/*/src)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up reset test lint types format clean
+.PHONY: help demo up reset test lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ lint: ## check style, formatting, and who may import whom
 
 types: ## check the types
 	$(RUN) mypy $(SOURCES)
+
+check: ## check that migrations, event schemas and the lock are up to date
+	$(RUN) tandem-contracts check
+	@TANDEM_ENVIRONMENT=test $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
+	@.tools/uv-*/bin/uv lock --check --quiet
 
 format: ## repair style and formatting where that is possible
 	$(RUN) ruff check --fix

@@ -17,7 +17,6 @@ import httpx
 from httpx_sse import connect_sse
 
 from tandem_local.scenario.browser import Browser, UnexpectedPageError
-from tandem_local.system import Login
 
 CLIENT_ID = "tandem-mobile"
 REDIRECT_URI = "tandem://callback"
@@ -35,7 +34,7 @@ class Entry:
     occurred_at: str
 
 
-def log_in(admin_url: str, who: Login) -> str:
+def log_in(admin_url: str, email: str, password: str) -> str:
     """Authorization code with PKCE (RFC 7636): the login happens on Django's pages, the app gets an access token."""
     verifier = secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -52,12 +51,12 @@ def log_in(admin_url: str, who: Login) -> str:
     }
     with Browser(admin_url) as browser:
         browser.open(f"{provider['authorization_endpoint']}?{urlencode(asked)}")
-        answer = browser.submit(login=who.email, password=who.password)
+        answer = browser.submit(login=email, password=password)
     if not answer.startswith(REDIRECT_URI):
-        raise UnexpectedPageError(f"the login of {who.email} ended at {answer}")
+        raise UnexpectedPageError(f"the login of {email} ended at {answer}")
     query = parse_qs(urlsplit(answer).query)
     if query.get("state") != [state] or "code" not in query:
-        raise UnexpectedPageError(f"the login of {who.email} was answered {query.get('error', query)}")
+        raise UnexpectedPageError(f"the login of {email} was answered {query.get('error', query)}")
     tokens = httpx.post(
         provider["token_endpoint"],
         data={

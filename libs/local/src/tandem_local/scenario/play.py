@@ -14,7 +14,7 @@ from tandem_local.scenario.browser import Browser, UnexpectedPageError
 from tandem_local.scenario.customer import Customer, Entry
 from tandem_local.scenario.staff import Staff
 from tandem_local.spans import Span
-from tandem_local.system import System
+from tandem_local.system import CUSTOMER, STAFF, System
 from tandem_local.waterfall import waterfall
 
 # Spans leave their processes in batches; the last one of a trace may take a moment.
@@ -46,7 +46,7 @@ class _Scenario:
     def play(self) -> None:
         staff, sku = self._publish()
         with self._step("customer", "logs in at Django (authorization code with PKCE)"):
-            token = app.log_in(self._system.admin_url, self._system.customer)
+            token = app.log_in(self._system.admin_url, CUSTOMER, self._system.credentials.customer_password)
         customer = self._parts.enter_context(Customer(self._system.api_url, token))
         with self._step("customer", "places an order at the API"):
             order_id, trace_id = customer.place_order({sku: 2})
@@ -54,7 +54,7 @@ class _Scenario:
         self._follow(entries, until="paid")
         self._say(f"[dim]{self._system.progress.elapsed:6.1f} s[/]  [green]the order is paid[/]")
         with self._step("staff", "see the order in the back office"):
-            staff.sees_order(order_id, customer=self._system.customer.email)
+            staff.sees_order(order_id, customer=CUSTOMER)
         with self._step("staff", "register its shipment"):
             staff.ship(order_id, carrier="DHL", tracking_number="JD014600006281234567")
         self._follow(entries, until="shipped")
@@ -67,7 +67,7 @@ class _Scenario:
         staff = Staff(self._parts.enter_context(Browser(self._system.admin_url)))
         visitor = self._parts.enter_context(Customer(self._system.api_url))
         with self._step("staff", "log in to the back office"):
-            staff.log_in(self._system.staff)
+            staff.log_in(STAFF, self._system.credentials.staff_password)
         with self._step("staff", f"draft the product {sku} and book 25 pieces in"):
             page = staff.draft_product(
                 sku=sku,

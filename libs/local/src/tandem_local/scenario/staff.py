@@ -3,7 +3,6 @@
 import re
 
 from tandem_local.scenario.browser import Browser, UnexpectedPageError
-from tandem_local.system import Login
 
 ERROR = re.compile(r'<ul class="errorlist[^>]*>(.*?)</ul>', re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
@@ -15,11 +14,11 @@ class Staff:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
 
-    def log_in(self, who: Login) -> None:
+    def log_in(self, email: str, password: str) -> None:
         self._browser.open("/admin/login/?next=/admin/")
-        self._browser.submit(username=who.email, password=who.password)
+        self._browser.submit(username=email, password=password)
         if "/login" in self._browser.url:
-            raise UnexpectedPageError(f"the back office does not let {who.email} in")
+            raise UnexpectedPageError(f"the back office does not let {email} in")
 
     def draft_product(self, *, sku: str, name: str, description: str, category: str, price: str, pieces: int) -> str:
         """Fill in the form for a new product and book its pieces in; returns the address of its page."""
