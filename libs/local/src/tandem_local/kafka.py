@@ -14,7 +14,7 @@ from threading import Event
 from tandem_local.cache import cache_home, locked, made_once
 from tandem_local.jars import kafka_jars
 from tandem_local.jvm import Java, java_with
-from tandem_local.ports import free_port, listens
+from tandem_local.ports import free_port, listens, release_port
 from tandem_local.processes import Command, ProcessFailed, Running, run, start
 
 ATTEMPTS = 3
@@ -25,6 +25,7 @@ PROPERTIES = files("tandem_local").joinpath("kafka.properties")
 class KafkaServer:
     bootstrap_servers: str
     running: Running
+    ports: tuple[int, int]
 
 
 @contextmanager
@@ -45,6 +46,12 @@ def running_kafka(home: Path, *, stop: Event | None = None) -> Iterator[KafkaSer
             yield server
         finally:
             server.running.stop()
+            _release(server.ports)
+
+
+def _release(ports: tuple[int, int]) -> None:
+    for port in ports:
+        release_port(port)
 
 
 def _format(place: Path, java: Java, stop: Event | None) -> None:
@@ -95,6 +102,7 @@ class _Node:
                 running.wait_until(partial(listens, broker), seconds=120, stop=self.stop)
             except BaseException as error:
                 running.stop()
+                _release((broker, controller))
                 port_was_lost = listens(broker) or listens(controller)
                 if attempt == ATTEMPTS or not isinstance(error, ProcessFailed) or not (aot or port_was_lost):
                     raise
@@ -103,7 +111,7 @@ class _Node:
                     aot = False
                 continue
             last_ports.write_text(f"{broker} {controller}")
-            return KafkaServer(f"127.0.0.1:{broker}", running)
+            return KafkaServer(f"127.0.0.1:{broker}", running, (broker, controller))
         raise AssertionError("unreachable")
 
     def _command(self, broker: int, controller: int, *, aot: bool) -> Command:

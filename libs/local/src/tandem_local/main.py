@@ -19,7 +19,7 @@ from tandem_local.processes import ProcessFailed
 from tandem_local.progress import Progress
 from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.stopping import StopRequested, stopping_on_signals
-from tandem_local.system import System, running_system
+from tandem_local.system import CUSTOMER, STAFF, System, running_system
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
@@ -94,8 +94,8 @@ def _stay_up(system: System) -> None:
 
 def _show_addresses(system: System) -> None:
     lines = {
-        "Admin": f"{system.admin_url}/admin/   {system.staff.email}   {system.staff.password}",
-        "Customer": f"{system.customer.email}   {system.customer.password}",
+        "Admin": f"{system.admin_url}/admin/   {STAFF}   {system.credentials.staff_password}",
+        "Customer": f"{CUSTOMER}   {system.credentials.customer_password}",
         "API": f"{system.api_url}/docs",
         "Logs": str(system.logs),
     }

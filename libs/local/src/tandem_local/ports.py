@@ -18,9 +18,9 @@ _ledger: int | None = None
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Return a port that no server uses and that stays ours among all runs of this user until this process ends.
+    """Return a port that no server uses and that no other run of this user is given.
 
-    `preferred` (the last run's) is taken if it can be.
+    It stays ours until this process ends or releases it. `preferred` (the last run's) is taken if it can be.
     """
     candidates = random.sample(RANGE, 200)
     if preferred is not None:
@@ -31,6 +31,14 @@ def free_port(preferred: int | None = None) -> int:
                 _taken.add(port)
                 return port
     raise OSError(f"no free port on 127.0.0.1 in {RANGE.start}-{RANGE.stop}")
+
+
+def release_port(port: int) -> None:
+    """Give the port back before this process ends."""
+    with _guard:
+        _taken.discard(port)
+        if _ledger is not None:
+            fcntl.lockf(_ledger, fcntl.LOCK_UN, 1, port)
 
 
 def listens(port: int) -> bool:

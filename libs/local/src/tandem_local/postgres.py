@@ -12,7 +12,7 @@ from threading import Event
 
 from tandem_local.accounts import Account, reaches, unprivileged_account
 from tandem_local.cache import locked
-from tandem_local.ports import free_port, listens
+from tandem_local.ports import free_port, listens, release_port
 from tandem_local.postgres_binaries import postgres_programs
 from tandem_local.processes import Command, ProcessFailed, Running, run, start
 
@@ -54,7 +54,7 @@ def running_postgres(home: Path, *, durable: bool, stop: Event | None = None) ->
     """Run Postgres with its data in `home`/postgres while the block runs; it serves when the block begins.
 
     Data, password and, if it is still free, the port are those of the last run in the same home.
-    Not durable: a crash of the machine loses the data; a crash of Postgres does not.
+    Not durable: a crash loses what was written last, or with the machine's crash everything; for tests.
     Raises ProcessFailed with the end of its log, TimeoutError when another run uses the data.
     """
     account = unprivileged_account()
@@ -74,6 +74,7 @@ def running_postgres(home: Path, *, durable: bool, stop: Event | None = None) ->
             yield server
         finally:
             server.running.stop()
+            release_port(server.port)
 
 
 def remove_postgres(home: Path) -> None:
@@ -136,6 +137,7 @@ class _Cluster:
                 running.wait_until(self._is_ready, seconds=120, stop=self.stop)
             except BaseException as error:
                 running.stop()
+                release_port(port)
                 port_was_lost = isinstance(error, ProcessFailed) and listens(port)
                 if attempt == ATTEMPTS or not port_was_lost:
                     raise

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import Self
 
 from rich.markup import escape
 
-from tandem_local.credentials import kept_credentials
+from tandem_local.credentials import Credentials, kept_credentials
 from tandem_local.jars import have_jars, kafka_jars
 from tandem_local.kafka import KafkaServer, running_kafka
 from tandem_local.postgres import PostgresServer, running_postgres
@@ -29,20 +30,13 @@ CUSTOMER = "ada@tandem.example"
 
 
 @dataclass(frozen=True)
-class Login:
-    email: str
-    password: str
-
-
-@dataclass(frozen=True)
 class System:
     """A running system: where its interfaces are, how to log in, and the spans its processes send."""
 
     admin_url: str
     api_url: str
     payment_url: str
-    staff: Login
-    customer: Login
+    credentials: Credentials
     spans: SpanStore
     progress: Progress
     logs: Path
@@ -70,8 +64,7 @@ def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[S
                 admin_url=ports.url("admin"),
                 api_url=ports.url("api"),
                 payment_url=ports.url("payment"),
-                staff=Login(STAFF, credentials.staff_password),
-                customer=Login(CUSTOMER, credentials.customer_password),
+                credentials=credentials,
                 spans=traces.spans,
                 progress=progress,
                 logs=home / "logs",
@@ -159,7 +152,7 @@ class _Services:
         self.running.append(start(command))
         return self.running[-1]
 
-    def __enter__(self) -> "_Services":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
