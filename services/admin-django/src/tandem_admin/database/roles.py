@@ -28,7 +28,7 @@ def create_roles(superuser: psycopg.Connection, passwords: dict[str, str], datab
         superuser.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(passwords[role]))
         )
-    if not superuser.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone():
+    if not superuser.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
         superuser.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(OWNER))
         )
