@@ -13,10 +13,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.markup import escape
 
 from tandem_local.postgres import remove_postgres
 from tandem_local.processes import ProcessFailed
 from tandem_local.progress import Progress
+from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.stopping import StopRequested, stopping_on_signals
 from tandem_local.system import CUSTOMER, STAFF, System, running_system
@@ -29,9 +31,19 @@ HOME = Path(sys.prefix).resolve().parent / ".tandem"
 Home = Annotated[Path, typer.Option(envvar="TANDEM_HOME", help="Where the data is kept.")]
 
 
-@app.callback()
-def tandem() -> None:
-    """The system on this machine, without containers."""
+@app.command()
+def demo(
+    home: Home = HOME,
+    once: Annotated[bool, typer.Option("--once", help="End when the scenario has been played.")] = False,
+) -> None:
+    """Start everything, carry one order through it, and stay up until Ctrl-C."""
+
+    def play_and_stay(system: System) -> None:
+        play(system)
+        if not once:
+            _stay_up(system)
+
+    _run(home, play_and_stay)
 
 
 @app.command()
@@ -73,16 +85,25 @@ def _run(home: Path, use: Callable[[System], None]) -> None:
     with _alone(home):
         try:
             with stopping_on_signals() as stop, running_system(home.resolve(), progress, stop=stop) as system:
-                use(system)
+                _tell_failures(system, use)
         except StopRequested as request:
             status = request.status
-        except ProcessFailed:  # already told, before the stop
+        except (ProcessFailed, ScenarioFailedError):  # already told, before the stop
             status = 1
         except ScenarioFailedError as error:
             progress.say(f"[red]{escape(str(error))}[/]")
             status = 1
     progress.say("stopped, nothing is left running")
     raise typer.Exit(status)
+
+
+def _tell_failures(system: System, use: Callable[[System], None]) -> None:
+    try:
+        use(system)
+    except ScenarioFailedError as failure:
+        system.check()  # a part that died is the better reason
+        system.progress.say(f"[bold red]failed:[/] {escape(str(failure))}")
+        raise
 
 
 def _stay_up(system: System) -> None:

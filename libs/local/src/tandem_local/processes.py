@@ -61,7 +61,9 @@ class Running:
         if status is not None:
             raise ProcessFailed(self.command, f"ended with status {status}")
 
-    def wait_until(self, ready: Callable[[], bool], *, seconds: float = 60, stop: Event | None = None) -> None:
+    def wait_until(
+        self, ready: Callable[[], bool], *, seconds: float = 60, pause: float = 0.02, stop: Event | None = None
+    ) -> None:
         """Return when `ready()` holds; raise ProcessFailed if it ends or takes longer, Interrupted if `stop` is set."""
         stop = stop or Event()
         end = time.monotonic() + seconds
@@ -69,7 +71,7 @@ class Running:
             self.check()
             if time.monotonic() > end:
                 raise ProcessFailed(self.command, f"was not ready after {seconds:.0f} s")
-            if stop.wait(0.02):
+            if stop.wait(pause):
                 raise Interrupted
 
     def wait(self, *, seconds: float, stop: Event | None = None) -> None:

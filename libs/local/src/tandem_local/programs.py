@@ -18,20 +18,30 @@ def program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def manage(
-    command: str, *arguments: str, env: Mapping[str, str], logs: Path, seconds: float = 120, stop: Event | None = None
-) -> str:
-    """Run `tandem-manage` with these variables added to our own; return its output, raise ProcessFailed."""
-    return run(
-        Command(
-            name=f"tandem-manage {command}",
-            argv=[program("tandem-manage"), command, *arguments],
-            log=logs / f"manage-{command}.log",
-            env=os.environ | env,
-        ),
-        seconds=seconds,
-        stop=stop,
-    )
+# Django takes longer to start than most commands take to run: one start for several of them.
+SEVERAL_COMMANDS = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tandem_admin.settings")
+os.environ.setdefault("TANDEM_DATABASE_STATEMENT_TIMEOUT", "0")
+import django
+from django.core.management import CommandError, call_command
+django.setup()
+for name in sys.argv[1:]:
+    try:
+        call_command(name)
+    except CommandError as error:
+        sys.exit(f"{name}: {error}")
+"""
+
+
+def manage(*commands: str, env: Mapping[str, str], logs: Path, stop: Event | None = None) -> None:
+    """Run management commands (`tandem-manage`), with these variables added to our own; raise ProcessFailed."""
+    one = [program("tandem-manage"), *commands]
+    several = [program("python"), "-c", SEVERAL_COMMANDS, *commands]
+    name = ", ".join(commands)
+    log = logs / f"manage-{'-'.join(commands)}.log"
+    argv = one if len(commands) == 1 else several
+    run(Command(name=f"tandem-manage {name}", argv=argv, log=log, env=os.environ | env), seconds=300, stop=stop)
 
 
 def database_url(server: str, role: str, password: str, database: str) -> str:

@@ -1,6 +1,6 @@
 """The whole of Tandem as processes on this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -106,9 +106,8 @@ class _StartUp:
             server = self.parts.enter_context(running_postgres(self.wiring.home, durable=True, stop=self.stop))
         wiring = replace(self.wiring, postgres=server.url)
         owner = wiring.admin_settings(OWNER)
-        self._manage("Postgres", "roles", "create_roles", owner | wiring.superuser_settings())
-        self._manage("Postgres", "migrations", "migrate", owner)
-        self._manage("Postgres", "rights", "apply_grants", owner)
+        with self.progress.step("Postgres", "roles, migrations, rights"):
+            self._manage(owner | wiring.superuser_settings(), "create_roles", "migrate", "apply_grants")
         return server
 
     def _kafka(self) -> KafkaServer:
@@ -119,15 +118,15 @@ class _StartUp:
         with self.progress.step("Kafka", "start"):
             server = self.parts.enter_context(running_kafka(self.wiring.home, stop=self.stop))
         wiring = replace(self.wiring, kafka=server.bootstrap_servers)
-        self._manage("Kafka", "topics", "provision_topics", wiring.admin_settings(role=None))
+        with self.progress.step("Kafka", "topics"):
+            self._manage(wiring.admin_settings(role=None), "provision_topics")
         return server
 
     def _services(self, wiring: Wiring) -> list[Running]:
         """Start all services, the catalogue meanwhile being loaded, and return when each is ready."""
         services = _Services()
         self.parts.push(services)
-        demo = wiring.admin_settings() | wiring.demo_settings()
-        tasks = [partial(self._manage, "Postgres", "demo catalogue and logins", "load_demo", demo)]
+        tasks: list[Callable[[], None]] = [partial(self._store, wiring)]
         for name, command in wiring.commands().items():
             tasks.append(partial(self._service, services.start(command), name, wiring.ports.operations[name]))
         side_by_side(tasks, stop=self.stop)
@@ -135,11 +134,14 @@ class _StartUp:
 
     def _service(self, running: Running, name: str, operations_port: int) -> None:
         with self.progress.step(TITLES[name], "start"):
-            running.wait_until(partial(is_ready, operations_port), seconds=60, stop=self.stop)
+            running.wait_until(partial(is_ready, operations_port), seconds=90, pause=0.1, stop=self.stop)
 
-    def _manage(self, part: str, doing: str, command: str, settings: dict[str, str]) -> None:
-        with self.progress.step(part, doing):
-            manage(command, env=settings, logs=self.wiring.home / "logs", stop=self.stop)
+    def _store(self, wiring: Wiring) -> None:
+        with self.progress.step("Postgres", "catalogue and logins of the demo"):
+            self._manage(wiring.admin_settings() | wiring.demo_settings(), "load_demo")
+
+    def _manage(self, settings: dict[str, str], *commands: str) -> None:
+        manage(*commands, env=settings, logs=self.wiring.home / "logs", stop=self.stop)
 
 
 class _Services:
