@@ -41,6 +41,15 @@ class Browser:
         # Django's protection against forged requests wants to know where the form was.
         return self._arrive(self._client.post(target, data=filled, headers={"Referer": self.url}))
 
+    def choice(self, label: str, *, app: str, model: str, field: str) -> str:
+        """Type `label` into one of the admin's searching selects; returns the value it sends for it."""
+        asked = {"app_label": app, "model_name": model, "field_name": field, "term": label}
+        found = self._client.get("/admin/autocomplete/", params=asked).raise_for_status().json()["results"]
+        values = [str(result["id"]) for result in found if result["text"] == label]
+        if not values:
+            raise UnexpectedPageError(f"{field} offers no {label}")
+        return values[0]
+
     def _form_with(self, names: set[str]) -> Form:
         for form in forms_of(self.page):
             if names <= form.fields.keys() and "csrfmiddlewaretoken" in form.fields:

@@ -49,9 +49,11 @@ class _FormReader(HTMLParser):
         elif tag == "select" and name:
             self._select = name
             self._form.choices[name] = {}
+            self._form.fields[name] = ""  # a select that a script fills has no options yet
         elif tag == "option" and self._select:
             self._option = attributes.get("value", "")
-            if "selected" in attributes or self._select not in self._form.fields:
+            first = not self._form.choices[self._select] and not self._form.fields[self._select]
+            if "selected" in attributes or first:
                 self._form.fields[self._select] = self._option
 
     def handle_endtag(self, tag: str) -> None:

@@ -20,7 +20,7 @@ from tandem_local.waterfall import waterfall
 # Spans leave their processes in batches; the last one of a trace may take a moment.
 TRACE_SECONDS = 5.0
 FAILURES = ("rejected", "cancelled")
-STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "SET", "SHOW", "SAVEPOINT", "RELEASE", "ROLLBACK")
+STATEMENTS = (";", "SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "SET", "SHOW", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 class ScenarioFailedError(Exception):
@@ -123,6 +123,7 @@ class _Scenario:
 
 
 def _is_query(span: Span) -> bool:
+    """Statements, and the empty one by which a pool asks whether a connection still lives."""
     return span.kind == "client" and span.name.partition(" ")[0].upper() in STATEMENTS
 
 

@@ -27,7 +27,7 @@ class Staff:
             sku=sku,
             name=name,
             description=description,
-            category=category,
+            category=self._browser.choice(category, app="catalog", model="product", field="category"),
             price=price,
             price_currency="EUR",
             status="draft",
