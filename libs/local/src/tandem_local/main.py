@@ -13,12 +13,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.markup import escape
 
 from tandem_local.postgres import remove_postgres
 from tandem_local.processes import ProcessFailed
 from tandem_local.progress import Progress
-from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.stopping import StopRequested, stopping_on_signals
 from tandem_local.system import CUSTOMER, STAFF, System, running_system
@@ -53,20 +51,6 @@ def up(home: Home = HOME) -> None:
 
 
 @app.command()
-def demo(
-    once: Annotated[bool, typer.Option("--once", help="End after the demonstration.")] = False, home: Home = HOME
-) -> None:
-    """Start everything, carry one order through it, and stay up until Ctrl-C."""
-
-    def use(system: System) -> None:
-        play(system)
-        if not once:
-            _stay_up(system)
-
-    _run(home, use)
-
-
-@app.command()
 def reset(home: Home = HOME) -> None:
     """Remove the data that `up` and `demo` keep."""
     if not home.exists():
@@ -88,10 +72,7 @@ def _run(home: Path, use: Callable[[System], None]) -> None:
                 _tell_failures(system, use)
         except StopRequested as request:
             status = request.status
-        except (ProcessFailed, ScenarioFailedError):  # already told, before the stop
-            status = 1
-        except ScenarioFailedError as error:
-            progress.say(f"[red]{escape(str(error))}[/]")
+        except (ProcessFailed, ScenarioFailedError, TimeoutError):  # already told, before the stop
             status = 1
     progress.say("stopped, nothing is left running")
     raise typer.Exit(status)
@@ -120,7 +101,7 @@ def _show_addresses(system: System) -> None:
         "API": f"{system.api_url}/docs",
         "Logs": str(system.logs),
     }
-    system.progress.say(f"\nready after {system.progress.elapsed:.1f} s; Ctrl-C stops it\n")
+    system.progress.say("\nCtrl-C stops it; meanwhile:\n")
     for name, line in lines.items():
         system.progress.say(f"  [bold]{name:<10}[/]{line}")
 

@@ -60,6 +60,8 @@ def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[S
     with receiving_spans() as traces, ExitStack() as parts:
         start_up = _StartUp(Wiring(home, ports, credentials, traces.endpoint), progress, stop, parts)
         try:
+            processes = start_up.everything()
+            progress.say(f"[dim]{progress.elapsed:6.1f} s[/]  [bold green]everything is ready[/]")
             yield System(
                 admin_url=ports.url("admin"),
                 api_url=ports.url("api"),
@@ -68,9 +70,9 @@ def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[S
                 spans=traces.spans,
                 progress=progress,
                 logs=home / "logs",
-                processes=start_up.everything(),
+                processes=processes,
             )
-        except ProcessFailed as failure:
+        except (ProcessFailed, TimeoutError) as failure:
             progress.say(f"[bold red]failed:[/] {escape(str(failure))}")
             raise
         finally:
