@@ -29,9 +29,10 @@ class KafkaServer:
 
 
 @contextmanager
-def running_kafka(home: Path, *, stop: Event | None = None) -> Iterator[KafkaServer]:
+def running_kafka(home: Path, *, stop: Event | None = None, record: Path | None = None) -> Iterator[KafkaServer]:
     """Run Kafka with its data in `home`/kafka while the block runs; it serves when the block begins.
 
+    `record` is a file in which this run, at low priority, notes what the next AOT cache is to be made from.
     Data and, if they are still free, ports are those of the last run in the same home. Topics are not created by use.
     Raises ProcessFailed with the end of its log, TimeoutError when another run uses the data.
     """
@@ -41,7 +42,7 @@ def running_kafka(home: Path, *, stop: Event | None = None) -> Iterator[KafkaSer
         java = java_with(kafka_jars(home / "logs", stop=stop))
         if not (place / "data").exists():
             _format(place, java, stop)
-        server = _Node(place, java, lock, stop).start()
+        server = _Node(place, java, lock, stop, record).start()
         try:
             yield server
         finally:
@@ -90,11 +91,12 @@ class _Node:
     java: Java
     lock: int
     stop: Event | None
+    record: Path | None
 
     def start(self) -> KafkaServer:
         last_ports = self.place / "ports"
         preferred = [int(port) for port in last_ports.read_text().split()] if last_ports.exists() else [None, None]
-        aot = self.java.aot_cache.exists()
+        aot = self.java.aot_cache.exists() and self.record is None
         for attempt in range(1, ATTEMPTS + 1):
             broker, controller = (free_port(port if attempt == 1 else None) for port in preferred)
             running = start(self._command(broker, controller, aot=aot))
@@ -122,6 +124,8 @@ class _Node:
         text = PROPERTIES.read_text().format(broker=broker, controller=controller, data=self.place / "data")
         properties.write_text(text)
         flags = [f"-XX:AOTCache={self.java.aot_cache}"] if aot else []
+        if self.record is not None:
+            flags = ["-XX:AOTMode=record", f"-XX:AOTConfiguration={self.record}"]
         return Command(
             name="Kafka",
             argv=self.java.command("kafka.Kafka", str(properties), temporary=temporary, flags=flags),
@@ -129,4 +133,5 @@ class _Node:
             cwd=self.place,
             grace=8,
             holds=[self.lock],
+            niceness=19 if self.record else 0,
         )

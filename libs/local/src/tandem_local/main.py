@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from tandem_local.aot import faster_next_time
 from tandem_local.postgres import remove_postgres
 from tandem_local.processes import ProcessFailed
 from tandem_local.progress import Progress
@@ -89,9 +90,10 @@ def _tell_failures(system: System, use: Callable[[System], None]) -> None:
 
 def _stay_up(system: System) -> None:
     _show_addresses(system)
-    while True:
-        system.check()
-        time.sleep(0.2)
+    with faster_next_time(system.logs, stop=system.stop):
+        while True:
+            system.check()
+            time.sleep(0.2)
 
 
 def _show_addresses(system: System) -> None:

@@ -41,6 +41,8 @@ class System:
     progress: Progress
     logs: Path
     processes: tuple[Running, ...]
+    stop: Event
+    """Set when the system is being stopped."""
 
     def check(self) -> None:
         """Raise ProcessFailed when a part has ended."""
@@ -71,6 +73,7 @@ def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[S
                 progress=progress,
                 logs=home / "logs",
                 processes=processes,
+                stop=stop,
             )
         except (ProcessFailed, TimeoutError) as failure:
             progress.say(f"[bold red]failed:[/] {escape(str(failure))}")
