@@ -22,7 +22,7 @@ async def published_products(session: AsyncSession, among: Collection[UUID] | No
     )
     if among is not None:
         query = query.where(tables.Product.id.in_(among))
-    return [_product(product, category) for product, category in (await session.execute(query)).tuples()]
+    return [_product(product, category) for product, category in await session.execute(query)]
 
 
 async def categories(session: AsyncSession) -> list[Category]:

@@ -61,7 +61,6 @@ class SigningKeys:
         return stale and now - self._asked > self._refetch_seconds
 
     async def _fetch(self) -> None:
-        self._asked = self._clock()
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 answer = (await self._client.get(self._url)).raise_for_status()
@@ -70,6 +69,9 @@ class SigningKeys:
             self._failed = True
             log.warning("signing keys not fetched", url=self._url, error=f"{type(error).__name__}: {error}")
             return
+        finally:
+            # Not earlier: whoever comes meanwhile must wait for the keys and not do without.
+            self._asked = self._clock()
         self._failed = False
         self._fetched = self._clock()
         self._keys = {key.key_id: key for key in keys if key.key_id}

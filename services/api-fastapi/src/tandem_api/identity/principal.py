@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request, Response, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import OAuth2AuthorizationCodeBearer, SecurityScopes
 
 from tandem_api.identity.jwks import KeysUnavailableError, SigningKeys
@@ -33,9 +33,8 @@ class Identity:
 
 
 async def _authenticate(
-    request: Request, response: Response, wanted: SecurityScopes, token: Annotated[str | None, Depends(bearer)]
+    request: Request, wanted: SecurityScopes, token: Annotated[str | None, Depends(bearer)]
 ) -> AccessToken:
-    response.headers["Cache-Control"] = "no-store"  # of every answer that depends on who asks
     identity: Identity = request.app.state.identity
     if not token:
         raise ProblemError(
@@ -51,7 +50,7 @@ async def _authenticate(
         ) from error
     except KeysUnavailableError as error:
         raise unavailable("The identity provider does not answer.") from error
-    request.state.customer_id = str(principal.customer_id)  # for the request's log line
+    request.state.customer_id = str(principal.customer_id)  # for `transport.arrival`
     structlog.contextvars.bind_contextvars(customer_id=str(principal.customer_id), client_id=principal.client_id)
     if not identity.refused.loaded:  # fail closed
         raise unavailable("The service is starting.")

@@ -49,6 +49,6 @@ def _explanation(problem: ProblemType) -> str:
     text = "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
     return (
         f"<h1>{escape(problem.title)}</h1><p>{text}</p>"
-        f'<p>Status <code>{problem.status}</code>, type <code>{problem.slug}</code>.</p>'
+        f"<p>Status <code>{problem.status}</code>, type <code>{problem.slug}</code>.</p>"
         f'<p><a href="/problems">All problems</a></p>'
     )

@@ -50,7 +50,7 @@ def problem_response(error: ProblemError, *, api_url: str, request_id: str | Non
     )
     return Response(
         problem.model_dump_json(exclude_none=True),
-        error.kind.status,
+        int(error.kind.status),
         # No cache may keep an error: the next request may well succeed.
         headers={"Cache-Control": "no-store", **error.headers},
         media_type=MEDIA_TYPE,

@@ -45,7 +45,10 @@ class Arrival:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                answer_headers = MutableHeaders(scope=message)
+                answer_headers[REQUEST_ID] = request_id
+                if "customer_id" in scope["state"]:  # it depends on who asks
+                    answer_headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id), _remote_trace(headers):
