@@ -1,0 +1,100 @@
+"""Production starts only with safe settings, and is then as safe as Django can check."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from pydantic import SecretStr, ValidationError
+from tandem_admin.environment import Settings
+
+MANAGE = [sys.executable, "-c", "from tandem_admin.manage import main; main()"]
+
+
+@pytest.fixture
+def production(private_key: str, tmp_path: Path) -> dict[str, str]:
+    return {
+        "environment": "production",
+        "secret_key": "production-like-" * 4,
+        "oidc_private_key": private_key,
+        "admin_url": "https://admin.example.com",
+        "api_url": "https://api.example.com",
+        "static_root": str(tmp_path / "static"),
+    }
+
+
+def manage(settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TANDEM_", "DJANGO_"))}
+    given = {f"TANDEM_{name.upper()}": value for name, value in settings.items()}
+    return subprocess.run(
+        [*MANAGE, *arguments], env=kept | given, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_production_settings_pass_djangos_deployment_checks(production: dict[str, str]) -> None:
+    finished = manage(production, "check", "--deploy", "--fail-level", "WARNING")
+    assert finished.returncode == 0, finished.stderr
+    assert "no issues" in finished.stdout
+
+
+def test_production_names_static_files_by_their_content(production: dict[str, str]) -> None:
+    finished = manage(production, "collectstatic", "--noinput")
+    assert finished.returncode == 0, finished.stderr
+    folder = Path(production["static_root"])
+    names = [path.name for path in (folder / "tandem_admin").glob("identity.*.css")]
+    assert names
+    assert (folder / "tandem_admin" / f"{names[0]}.gz").exists()
+
+
+def test_an_unsafe_production_ends_with_one_line_that_tells_why(production: dict[str, str]) -> None:
+    del production["secret_key"]
+    finished = manage(production, "check")
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines() == [
+        "settings: TANDEM_SECRET_KEY must be set in production, to 50 characters or more"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unsafe", "names"),
+    [
+        ({"secret_key": "short"}, "TANDEM_SECRET_KEY"),
+        ({"oidc_private_key": ""}, "TANDEM_OIDC_PRIVATE_KEY"),
+        ({"admin_url": "http://admin.example.com"}, "TANDEM_ADMIN_URL"),
+        ({"static_root": None}, "TANDEM_STATIC_ROOT"),
+    ],
+)
+def test_production_refuses(production: dict[str, str], unsafe: dict[str, str | None], names: str) -> None:
+    with pytest.raises(ValidationError, match=names):
+        Settings.model_validate(production | unsafe)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"admin_url": "https://admin.example.com/"},
+        {"admin_url": "admin.example.com"},
+        {"api_url": "https://api.example.com/v1"},
+        {"oidc_private_key": "-----BEGIN NONSENSE-----"},
+    ],
+)
+def test_malformed_values_are_refused_everywhere(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"environment": "development"} | wrong)
+
+
+def test_secrets_do_not_show(production: dict[str, str]) -> None:
+    settings = Settings.model_validate(production)
+    assert isinstance(settings.secret_key, SecretStr)
+    assert production["secret_key"] not in repr(settings)
+    assert production["oidc_private_key"] not in repr(settings)
+
+
+@pytest.mark.django_db
+def test_the_migrations_are_what_the_models_say() -> None:
+    out = io.StringIO()
+    call_command("makemigrations", "--check", "--dry-run", stdout=out)
+    assert "No changes detected" in out.getvalue()
