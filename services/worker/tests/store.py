@@ -140,10 +140,10 @@ class Store:
 
     def execute(self, statement: str, *parameters: object) -> None:
         with psycopg.connect(self.database.url()) as superuser:
-            superuser.execute(statement, parameters)  # type: ignore[arg-type]  # the tests' own text
+            superuser.execute(statement, parameters)
 
     def _row(self, statement: str, *parameters: object) -> tuple[int, int]:
         with psycopg.connect(self.database.url()) as superuser:
-            row = superuser.execute(statement, parameters).fetchone()  # type: ignore[arg-type]  # the tests' own text
+            row = superuser.execute(statement, parameters).fetchone()
         assert row
-        return row  # type: ignore[return-value]  # what each caller selects
+        return row

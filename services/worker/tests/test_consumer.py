@@ -14,12 +14,12 @@ from tandem_local.databases import Database
 from tandem_runtime.health import Health
 from tandem_worker.consumer.handlers import Consumer
 from tandem_worker.consumer.main import run_consumer
-from tandem_worker.settings import Settings
+from tandem_worker.settings import ConsumerSettings
 
 
 @pytest.fixture
-def settings(database: Database, kafka_server: str) -> Settings:
-    return Settings(
+def settings(database: Database, kafka_server: str) -> ConsumerSettings:
+    return ConsumerSettings(
         environment="test", database_url=database.url("tandem_worker"), kafka_bootstrap_servers=kafka_server
     )
 
@@ -31,7 +31,7 @@ def consumer(store: Store, topics: Callable[..., str]) -> Consumer:
 
 
 @asynccontextmanager
-async def consuming(consumer: Consumer, settings: Settings, store: Store) -> AsyncIterator[asyncio.Event]:
+async def consuming(consumer: Consumer, settings: ConsumerSettings, store: Store) -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
     task = asyncio.create_task(run_consumer(consumer, settings, store.worker, Health(), stop))
     try:
@@ -41,14 +41,14 @@ async def consuming(consumer: Consumer, settings: Settings, store: Store) -> Asy
         await task
 
 
-async def publish_new(consumer: Consumer, store: Store, settings: Settings, published: int) -> int:
+async def publish_new(consumer: Consumer, store: Store, settings: ConsumerSettings, published: int) -> int:
     """Publish what the outbox has beyond the first `published` events; returns how many there are."""
     events = store.events()
     await write(settings.kafka_bootstrap_servers, consumer.topics[0], events[published:])
     return len(events)
 
 
-async def carry_through(consumer: Consumer, store: Store, settings: Settings, done: Callable[[], bool]) -> None:
+async def carry_through(consumer: Consumer, store: Store, settings: ConsumerSettings, done: Callable[[], bool]) -> None:
     published = 0
     async with asyncio.timeout(60):
         while not done():
@@ -56,7 +56,7 @@ async def carry_through(consumer: Consumer, store: Store, settings: Settings, do
             await asyncio.sleep(0.1)
 
 
-async def committed(consumer: Consumer, settings: Settings) -> int:
+async def committed(consumer: Consumer, settings: ConsumerSettings) -> int:
     """Offsets committed by the group, summed over the partitions."""
     client = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers, group_id=consumer.name, enable_auto_commit=False
@@ -70,7 +70,7 @@ async def committed(consumer: Consumer, settings: Settings) -> int:
 
 
 async def test_orders_are_carried_through_and_all_offsets_committed(
-    store: Store, consumer: Consumer, settings: Settings
+    store: Store, consumer: Consumer, settings: ConsumerSettings
 ) -> None:
     store.put_in_stock("MUG", 20)
     orders = [await store.place_order({"MUG": 1}) for _ in range(10)]
@@ -84,7 +84,7 @@ async def test_orders_are_carried_through_and_all_offsets_committed(
 
 
 async def test_two_members_share_the_work_and_one_may_leave(
-    store: Store, consumer: Consumer, settings: Settings
+    store: Store, consumer: Consumer, settings: ConsumerSettings
 ) -> None:
     store.put_in_stock("MUG", 40)
     async with consuming(consumer, settings, store):
@@ -102,7 +102,7 @@ async def test_two_members_share_the_work_and_one_may_leave(
 
 
 async def test_a_whole_topic_delivered_again_changes_nothing(
-    store: Store, consumer: Consumer, settings: Settings
+    store: Store, consumer: Consumer, settings: ConsumerSettings
 ) -> None:
     store.put_in_stock("MUG", 20)
     orders = [await store.place_order({"MUG": 1}) for _ in range(5)]
@@ -122,7 +122,7 @@ async def test_a_whole_topic_delivered_again_changes_nothing(
     assert [store.payments(one) for one in orders] == [[("captured", 2500, 0)]] * 5
 
 
-async def test_a_malformed_record_is_passed_over(store: Store, consumer: Consumer, settings: Settings) -> None:
+async def test_a_malformed_record_is_passed_over(store: Store, consumer: Consumer, settings: ConsumerSettings) -> None:
     store.put_in_stock("MUG", 1)
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
         for partition in range(4):
@@ -134,7 +134,7 @@ async def test_a_malformed_record_is_passed_over(store: Store, consumer: Consume
 
 
 async def test_what_was_in_hand_when_the_database_went_away_is_applied_when_it_is_back(
-    store: Store, consumer: Consumer, settings: Settings
+    store: Store, consumer: Consumer, settings: ConsumerSettings
 ) -> None:
     store.put_in_stock("MUG", 30)
     orders = [await store.place_order({"MUG": 1}) for _ in range(20)]

@@ -18,13 +18,13 @@ from tandem_contracts.topics import ORDERS
 from tandem_local.databases import Database
 from tandem_runtime.health import Health
 from tandem_worker.relay.main import run_relay
-from tandem_worker.settings import Settings
+from tandem_worker.settings import RelaySettings
 
 
 @pytest.fixture
-def settings(database: Database, kafka_server: str) -> Settings:
+def settings(database: Database, kafka_server: str) -> RelaySettings:
     provision_orders(kafka_server)
-    return Settings(
+    return RelaySettings(
         environment="test",
         database_url=database.url("tandem_relay"),
         kafka_bootstrap_servers=kafka_server,
@@ -65,7 +65,7 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 @asynccontextmanager
-async def relaying(settings: Settings) -> AsyncIterator[None]:
+async def relaying(settings: RelaySettings) -> AsyncIterator[None]:
     stop = asyncio.Event()
     task = asyncio.create_task(run_relay(settings, Health(), stop))
     try:
@@ -75,14 +75,14 @@ async def relaying(settings: Settings) -> AsyncIterator[None]:
         await task
 
 
-async def published(settings: Settings, *aggregates: UUID) -> list[Event]:
+async def published(settings: RelaySettings, *aggregates: UUID) -> list[Event]:
     records = await read_to_end(settings.kafka_bootstrap_servers, ORDERS.name)
     events = [from_kafka(record.value, record.headers) for record in records]
     return [event for event in events if event.aggregate_id in aggregates]
 
 
 async def test_events_are_published_in_order_per_aggregate_and_leave_the_outbox(
-    settings: Settings, database: Database
+    settings: RelaySettings, database: Database
 ) -> None:
     aggregates = [aggregate(database) for _ in range(5)]
     for _ in range(10):
@@ -97,7 +97,9 @@ async def test_events_are_published_in_order_per_aggregate_and_leave_the_outbox(
         assert [event.version for event in events if event.aggregate_id == one] == list(range(1, 11))
 
 
-async def test_a_record_carries_the_event_and_the_trace_of_its_cause(settings: Settings, database: Database) -> None:
+async def test_a_record_carries_the_event_and_the_trace_of_its_cause(
+    settings: RelaySettings, database: Database
+) -> None:
     one = aggregate(database)
     append(database, one, payload={"answer": 42})
 
@@ -110,7 +112,7 @@ async def test_a_record_carries_the_event_and_the_trace_of_its_cause(settings: S
     assert event.trace["traceparent"].split("-")[1] == "a" * 32
 
 
-async def test_what_was_rolled_back_is_never_published(settings: Settings, database: Database) -> None:
+async def test_what_was_rolled_back_is_never_published(settings: RelaySettings, database: Database) -> None:
     one, other = aggregate(database), aggregate(database)
     with psycopg.connect(database.url("tandem_api")) as connection:
         connection.execute("SELECT append_event('order', %s, 'order.placed.v1', '{}', '{}')", [one])
@@ -123,7 +125,9 @@ async def test_what_was_rolled_back_is_never_published(settings: Settings, datab
     assert [event.aggregate_id for event in await published(settings, one, other)] == [other]
 
 
-async def test_an_event_that_cannot_be_sent_parks_its_aggregate_only(settings: Settings, database: Database) -> None:
+async def test_an_event_that_cannot_be_sent_parks_its_aggregate_only(
+    settings: RelaySettings, database: Database
+) -> None:
     parked, free = aggregate(database), aggregate(database)
     append(database, parked)
     append(database, parked, payload={"much": "x" * 2_000_000})
@@ -140,7 +144,7 @@ async def test_an_event_that_cannot_be_sent_parks_its_aggregate_only(settings: S
     assert [event.version for event in events if event.aggregate_id == free] == [1, 2, 3, 4]
 
 
-async def test_the_relay_survives_its_database_connection(settings: Settings, database: Database) -> None:
+async def test_the_relay_survives_its_database_connection(settings: RelaySettings, database: Database) -> None:
     one = aggregate(database)
     async with relaying(settings):
         append(database, one)
@@ -157,7 +161,7 @@ async def test_the_relay_survives_its_database_connection(settings: Settings, da
 
 
 @asynccontextmanager
-async def relay_process(settings: Settings) -> AsyncIterator["asyncio.subprocess.Process"]:
+async def relay_process(settings: RelaySettings) -> AsyncIterator["asyncio.subprocess.Process"]:
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "tandem-worker"),
         "relay",
@@ -177,7 +181,9 @@ async def relay_process(settings: Settings) -> AsyncIterator["asyncio.subprocess
         await process.wait()
 
 
-async def test_a_second_replica_takes_over_when_the_first_is_killed(settings: Settings, database: Database) -> None:
+async def test_a_second_replica_takes_over_when_the_first_is_killed(
+    settings: RelaySettings, database: Database
+) -> None:
     one = aggregate(database)
     append(database, one)
     async with relay_process(settings) as first:

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import httpx
 import structlog
 import typer
 from tandem_runtime.health import Health
 from tandem_runtime.logs import configure_logging
-from tandem_runtime.metrics import announce_build
 from tandem_runtime.operations import OperationsServer
 from tandem_runtime.settings import load_settings
 from tandem_runtime.shutdown import stop_on_signals
@@ -20,9 +20,10 @@ from tandem_worker.orders.process import order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
 from tandem_worker.relay.main import run_relay
-from tandem_worker.settings import Settings
+from tandem_worker.settings import OrdersSettings, RelaySettings, Settings
 
-Role = Callable[[Settings, Health, asyncio.Event], Awaitable[None]]
+SettingsT = TypeVar("SettingsT", bound=Settings)
+Role = Callable[[SettingsT, Health, asyncio.Event], Awaitable[None]]
 
 log = structlog.get_logger()
 app = typer.Typer(help="The worker of Tandem; each role is a process of its own.", no_args_is_help=True)
@@ -31,16 +32,16 @@ app = typer.Typer(help="The worker of Tandem; each role is a process of its own.
 @app.command()
 def relay() -> None:
     """Publish the outbox to Kafka."""
-    _run("worker-relay", run_relay)
+    _run("worker-relay", RelaySettings, run_relay)
 
 
 @app.command()
 def orders() -> None:
     """Carry orders through: stock, payment, shipment."""
-    _run("worker-orders", _run_orders)
+    _run("worker-orders", OrdersSettings, _run_orders)
 
 
-async def _run_orders(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Event) -> None:
     async with (
         session_factory(
             settings.database_url.get_secret_value(),
@@ -59,10 +60,9 @@ async def _run_orders(settings: Settings, health: Health, stop: asyncio.Event) -
         group.create_task(run_consumer(order_process(payments), settings, sessions, health, stop))
 
 
-def _run(service: str, role: Role) -> None:
-    settings = load_settings(Settings)
+def _run(service: str, settings_class: type[SettingsT], role: Role[SettingsT]) -> None:
+    settings = load_settings(settings_class)
     configure_logging(service, settings)
-    announce_build(service)
     with configure_tracing(service) as tracing:
         _instrument_http(tracing)
         asyncio.run(_serve(settings, role))
@@ -75,7 +75,7 @@ def _instrument_http(tracing: Tracing) -> None:
         HTTPXClientInstrumentor().instrument(tracer_provider=tracing.provider)
 
 
-async def _serve(settings: Settings, role: Role) -> None:
+async def _serve(settings: SettingsT, role: Role[SettingsT]) -> None:
     stop = stop_on_signals()
     health = Health()
     operations = OperationsServer(health, settings.operations_host, settings.operations_port, liveness_seconds=30)

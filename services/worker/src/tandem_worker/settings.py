@@ -5,25 +5,31 @@ from tandem_runtime.settings import RuntimeSettings
 
 
 class Settings(RuntimeSettings):
-    """The relay logs in as `tandem_relay`, every other role as `tandem_worker`: the database URL says which."""
+    """What every role needs. Each has a database role of its own, which the URL names."""
 
     database_url: SecretStr
     kafka_bootstrap_servers: str
-    database_pool_size: int = Field(default=8, ge=1)
 
+
+class RelaySettings(Settings):
     relay_batch_events: int = Field(default=500, ge=1, description="read from the outbox at once")
 
+
+class ConsumerSettings(Settings):
+    database_pool_size: int = Field(default=8, ge=1)
     consumer_batch_events: int = Field(default=200, ge=1, description="taken from Kafka at once")
     consumer_concurrency: int = Field(default=8, ge=1, description="aggregates handled side by side")
     session_timeout_ms: int = Field(default=10_000, ge=6_000, description="after which a silent consumer is replaced")
 
-    payment_url: HttpUrl | None = None
-    payment_api_key: SecretStr = SecretStr("")
-    payment_timeout_seconds: float = Field(default=5.0, gt=0)
-    payment_reconcile_seconds: float = Field(default=5.0, gt=0, description="pause between two rounds of asking again")
-
     @model_validator(mode="after")
-    def bound_concurrency_by_pool(self) -> "Settings":
+    def bound_concurrency_by_pool(self) -> "ConsumerSettings":
         if self.consumer_concurrency > self.database_pool_size:
             raise ValueError("TANDEM_CONSUMER_CONCURRENCY must not exceed TANDEM_DATABASE_POOL_SIZE")
         return self
+
+
+class OrdersSettings(ConsumerSettings):
+    payment_url: HttpUrl
+    payment_api_key: SecretStr
+    payment_timeout_seconds: float = Field(default=5.0, gt=0)
+    payment_reconcile_seconds: float = Field(default=5.0, gt=0, description="pause between two rounds of asking again")

@@ -13,7 +13,7 @@ from tandem_worker.consumer import metrics
 from tandem_worker.consumer.handlers import Consumer
 from tandem_worker.consumer.processing import process_batch
 from tandem_worker.database import SessionFactory
-from tandem_worker.settings import Settings
+from tandem_worker.settings import ConsumerSettings
 
 POLL_MS = 500
 RESTART_SECONDS = (0.5, 5.0)
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 async def run_consumer(
-    consumer: Consumer, settings: Settings, sessions: SessionFactory, health: Health, stop: asyncio.Event
+    consumer: Consumer, settings: ConsumerSettings, sessions: SessionFactory, health: Health, stop: asyncio.Event
 ) -> None:
     """Consume until `stop` is set; a lost broker is waited for, not died of."""
     pause = RESTART_SECONDS[0]
@@ -46,7 +46,12 @@ class _Runner(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
     """One membership in the consumer group."""
 
     def __init__(
-        self, consumer: Consumer, settings: Settings, sessions: SessionFactory, health: Health, stop: asyncio.Event
+        self,
+        consumer: Consumer,
+        settings: ConsumerSettings,
+        sessions: SessionFactory,
+        health: Health,
+        stop: asyncio.Event,
     ) -> None:
         self._consumer = consumer
         self._sessions = sessions

@@ -13,7 +13,7 @@ from tandem_runtime.health import Health
 from tandem_worker.database import connect
 from tandem_worker.relay import metrics, outbox
 from tandem_worker.relay.publisher import publish
-from tandem_worker.settings import Settings
+from tandem_worker.settings import RelaySettings
 
 IDLE_SECONDS = (0.005, 0.1)
 RESTART_SECONDS = (0.2, 5.0)
@@ -25,7 +25,7 @@ PASSING_FAULTS = (psycopg.OperationalError, psycopg.InterfaceError, KafkaError, 
 log = structlog.get_logger()
 
 
-async def run_relay(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+async def run_relay(settings: RelaySettings, health: Health, stop: asyncio.Event) -> None:
     """Publish until `stop` is set. Every error ends the connection and the producer; both are made anew.
 
     A new producer after an error is no waste: an idempotent one may be wedged (aiokafka #1017), and reading again
@@ -49,7 +49,7 @@ async def run_relay(settings: Settings, health: Health, stop: asyncio.Event) -> 
 class Relay:
     """The shards this process owns, for as long as one connection lives, and the aggregates it has parked."""
 
-    def __init__(self, settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    def __init__(self, settings: RelaySettings, health: Health, stop: asyncio.Event) -> None:
         self._settings = settings
         self._health = health
         self._stop = stop
