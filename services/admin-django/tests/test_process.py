@@ -23,6 +23,7 @@ from tandem_local.databases import Database
 from tandem_local.ports import free_port
 from tandem_local.processes import Command, Running, running_process
 from tandem_local.programs import manage, program
+from tandem_local.spans import receiving_spans
 from tandem_runtime import http_metrics, metrics
 from tandem_runtime.metrics_contract import undeclared
 
@@ -69,9 +70,11 @@ def environment(database_url: str, port: int, operations: int, key: str) -> dict
 
 
 @contextmanager
-def running_admin(database_url: str, key: str, folder: Path, *, load_demo: bool = False) -> Iterator[Admin]:
+def running_admin(
+    database_url: str, key: str, folder: Path, *, load_demo: bool = False, otlp: str = ""
+) -> Iterator[Admin]:
     port, operations = free_port(), free_port()
-    env = environment(database_url, port, operations, key)
+    env = environment(database_url, port, operations, key) | {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp}
     if load_demo:
         manage("load_demo", env=env, logs=folder)
     argv = [program("gunicorn"), "-c", "python:tandem_admin.gunicorn", "tandem_admin.wsgi"]
@@ -184,6 +187,22 @@ def test_a_code_that_is_used_twice_at_once_is_good_for_one(
             assert [answer.status_code for answer in _at_once(admin, refresh)].count(200) == 1
 
 
+def test_with_a_collector_its_traces_reach_into_the_database(
+    admin_database: Database, private_key: str, tmp_path: Path
+) -> None:
+    with receiving_spans() as receiver:
+        with running_admin(admin_database.url("tandem_admin"), private_key, tmp_path, otlp=receiver.endpoint) as admin:
+            data = {"login": "nobody@example.com", "password": "wrong"}
+            with httpx.Client(
+                base_url=admin.url, headers={"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"}
+            ) as caller:
+                _post_form(caller, "/accounts/login/", data)
+        spans = receiver.spans.trace(TRACE_ID)
+    assert {"GET accounts/login/", "POST accounts/login/"} <= {span.name for span in spans if span.kind == "server"}
+    assert "SELECT" in {span.name.partition(" ")[0] for span in spans if span.kind == "client"}
+    assert {span.service for span in spans} == {"admin"}
+
+
 def test_it_stops_when_it_is_asked_and_finishes_what_it_began(
     database: Database, private_key: str, tmp_path: Path
 ) -> None:
@@ -211,11 +230,14 @@ def test_with_wrong_settings_it_says_so_and_does_not_start() -> None:
 
 
 def _log_in(browser: httpx.Client) -> None:
-    page = browser.get("/accounts/login/").text
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    data = {"login": "ada@tandem.example", "password": "ada password 1"}
+    assert _post_form(browser, "/accounts/login/", data).status_code == 302
+
+
+def _post_form(browser: httpx.Client, path: str, data: dict[str, str]) -> httpx.Response:
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.get(path).text)
     assert token
-    data = {"login": "ada@tandem.example", "password": "ada password 1", "csrfmiddlewaretoken": token[1]}
-    assert browser.post("/accounts/login/", data=data).status_code == 302
+    return browser.post(path, data=data | {"csrfmiddlewaretoken": token[1]})
 
 
 def _authorize(browser: httpx.Client) -> str:

@@ -50,9 +50,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
-DATETIME_FORMAT = "j M Y, H:i:s"
-DATE_FORMAT = "j M Y"
-TIME_FORMAT = "H:i:s"
+FORMAT_MODULE_PATH = ["tandem_admin.formats"]
 # tandem_runtime.logs configures logging, in `wsgi` and `manage`.
 LOGGING_CONFIG = None
 

@@ -6,11 +6,7 @@ class IdentityConfig(AppConfig):
     label = "identity"
 
     def ready(self) -> None:
-        from oauthlib.oauth2.rfc6749.grant_types import (  # type: ignore[import-untyped]  # noqa: PLC0415
-            AuthorizationCodeGrant,
-        )
+        from tandem_admin.identity import upstream  # noqa: PLC0415 - when the apps it changes are loaded
 
-        # With "plain" the challenge is the verifier: who reads the request can use the code (RFC 9700, section 2.1.1).
-        # oauthlib offers both and has no option for it.
-        methods = AuthorizationCodeGrant._code_challenge_methods  # noqa: SLF001
-        AuthorizationCodeGrant._code_challenge_methods = {"S256": methods["S256"]}  # noqa: SLF001
+        upstream.refuse_plain_challenges()
+        upstream.keep_keys_loaded()

@@ -1,0 +1,17 @@
+"""What we change in allauth and oauthlib, where they have no setting for it."""
+
+from functools import cache
+
+from allauth.core.internal import jwkkit
+from oauthlib.oauth2.rfc6749.grant_types import AuthorizationCodeGrant  # type: ignore[import-untyped]
+
+
+def refuse_plain_challenges() -> None:
+    """Allow S256 alone: with "plain" the challenge is the verifier, for whoever reads it (RFC 9700, 2.1.1)."""
+    methods = AuthorizationCodeGrant._code_challenge_methods  # noqa: SLF001
+    AuthorizationCodeGrant._code_challenge_methods = {"S256": methods["S256"]}  # noqa: SLF001
+
+
+def keep_keys_loaded() -> None:
+    """Parse and check each signing key once; allauth would for every token, at 50 ms each."""
+    jwkkit.load_pem = cache(jwkkit.load_pem)
