@@ -20,14 +20,14 @@ class IdentityProvider:
     """Mints access tokens as allauth does; `requests` counts how often the keys were asked for."""
 
     def __init__(self) -> None:
-        self.keys: dict[str, RSAPrivateKey] = {"first": _new_key()}
+        self.keys: dict[str, RSAPrivateKey] = {"first": new_key()}
         self.requests = 0
         self.answering = True
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def add_key(self, key_id: str) -> None:
-        self.keys[key_id] = _new_key()
+        self.keys[key_id] = new_key()
 
     def jwks(self) -> dict[str, Any]:
         return {
@@ -51,7 +51,7 @@ class IdentityProvider:
 
     def token(self, customer_id: UUID | str, *, key_id: str = "first", **changes: object) -> str:
         """An access token; `changes` replace claims, None takes one away."""
-        key = self.keys.get(key_id) or _new_key()
+        key = self.keys.get(key_id) or new_key()
         return jwt.encode(self.claims(customer_id, **changes), key, algorithm="RS256", headers={"kid": key_id})
 
     @contextmanager
@@ -66,7 +66,7 @@ class IdentityProvider:
             thread.join()
 
 
-def _new_key() -> RSAPrivateKey:
+def new_key() -> RSAPrivateKey:
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 

@@ -1,5 +1,7 @@
 """The rows that others write (staff, customers, the order process), in a test's own database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -84,6 +86,13 @@ class Storefront:
 
     def outbox(self) -> list[dict[str, Any]]:
         return self.sql("SELECT * FROM events_outboxevent ORDER BY id")
+
+    @contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Nobody can insert into the table while the block runs."""
+        with psycopg.connect(self.database.url()) as blocker:
+            blocker.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
+            yield
 
     def _id(self, statement: str, *values: object) -> UUID:
         found: UUID = self.sql(statement, *values)[0]["id"]

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from identity_provider import IdentityProvider
+from identity_provider import IdentityProvider, new_key
 from running_api import Api, api_settings, running_api
 from storefront import Storefront
 from tandem_local.databases import Database
@@ -67,7 +67,7 @@ async def test_only_the_providers_key_and_algorithm_count(api: Api, ada: UUID) -
     tokens = [
         forged("none", claims),
         forged("HS256", claims, secret=public),
-        jwt.encode(claims, IdentityProvider().keys["first"], algorithm="RS256", headers={"kid": "first"}),
+        jwt.encode(claims, new_key(), algorithm="RS256", headers={"kid": "first"}),
         jwt.encode(claims, api.provider.keys["first"], algorithm="RS512", headers={"kid": "first"}),
         jwt.encode(claims, api.provider.keys["first"], algorithm="RS256"),
         api.provider.token(ada)[:-4] + "AAAA",

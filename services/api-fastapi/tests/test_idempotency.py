@@ -1,7 +1,6 @@
 import asyncio
 from uuid import UUID
 
-import psycopg
 import pytest
 from running_api import Api
 from storefront import Storefront
@@ -45,8 +44,7 @@ async def test_customers_choose_keys_independently(api: Api, storefront: Storefr
 async def test_while_the_first_is_in_progress_the_second_is_told_to_wait(
     api: Api, storefront: Storefront, ada: UUID
 ) -> None:
-    with psycopg.connect(storefront.database.url()) as blocker:
-        blocker.execute("LOCK TABLE orders_order IN SHARE MODE")  # the first one waits to insert, holding its key
+    with storefront.locked("orders_order"):  # the first one waits to insert, holding its key
         first = asyncio.create_task(api.place(ada, key="k", MUG_1=1))
         while not storefront.sql("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
             await asyncio.sleep(0.01)
