@@ -189,3 +189,12 @@ class TestTheApisDocumentation:
         answer = client.post(TOKEN, {"grant_type": "authorization_code"} | data, headers={"Origin": DOCS})
         assert answer.status_code == 200
         assert answer.headers["Access-Control-Allow-Origin"] == DOCS
+
+
+class TestTheTieToTheWindowThatOpenedTheLogin:
+    @pytest.mark.parametrize("path", ["/accounts/login/", AUTHORIZE])
+    def test_is_kept_on_the_pages_of_the_login(self, client: Client, ada: User, path: str) -> None:
+        assert client.get(path)["Cross-Origin-Opener-Policy"] == "unsafe-none"
+
+    def test_is_cut_in_the_back_office(self, client: Client, ada: User) -> None:
+        assert client.get("/admin/login/")["Cross-Origin-Opener-Policy"] == "same-origin"

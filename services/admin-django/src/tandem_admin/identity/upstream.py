@@ -3,7 +3,7 @@
 from functools import cache
 
 from allauth.core.internal import jwkkit
-from oauthlib.oauth2.rfc6749.grant_types import AuthorizationCodeGrant  # type: ignore[import-untyped]
+from oauthlib.oauth2.rfc6749.grant_types import AuthorizationCodeGrant
 
 
 def refuse_plain_challenges() -> None:
