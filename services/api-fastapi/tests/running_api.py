@@ -33,7 +33,7 @@ class Api:
         cache: Cache = self.app.state.cache
         return cache
 
-    def auth(self, customer_id: UUID, **claims: object) -> dict[str, str]:
+    def auth(self, customer_id: UUID, **claims: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.provider.token(customer_id, **claims)}"}
 
     async def get(self, path: str, customer_id: UUID | None = None, **headers: str) -> httpx.Response:
@@ -50,7 +50,7 @@ class Api:
         return await self.post("/v1/orders", {"lines": lines, "payment_token": "tok_visa"}, customer_id, key=key)
 
     @asynccontextmanager
-    async def follow(self, order_id: UUID, customer_id: UUID, **claims: object) -> AsyncIterator["EventReader"]:
+    async def follow(self, order_id: UUID, customer_id: UUID, **claims: Any) -> AsyncIterator["EventReader"]:
         headers = self.auth(customer_id, **claims)
         async with self.client.stream("GET", f"/v1/orders/{order_id}/events", headers=headers) as response:
             yield EventReader(response)
@@ -102,7 +102,7 @@ async def running_api(settings: Settings, provider: IdentityProvider, *, wait: b
             await asyncio.sleep(0.005)
         health.set_ready(True)
         port = server.servers[0].sockets[0].getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as client:
             api = Api(app, health, stopping, client, provider)
             if wait:
                 await _ready(health)

@@ -8,13 +8,14 @@ from uuid import UUID
 import pytest
 from identity_provider import IdentityProvider
 from running_api import Api, api_settings, running_api
+from sqlalchemy.pool import QueuePool
 from storefront import Storefront
 from tandem_api.metrics import OPEN_EVENT_STREAMS
 from tandem_local.databases import Database
 
 
 def open_streams() -> float:
-    return OPEN_EVENT_STREAMS._value.get()
+    return float(OPEN_EVENT_STREAMS._value.get())
 
 
 async def open_streams_become(count: int) -> None:
@@ -138,7 +139,9 @@ async def test_idle_streams_hold_no_connection_and_leave_nothing_behind(
         for events in readers:
             await events.next()
         assert open_streams() == 30
-        assert api.cache.database._engine.pool.checkedout() == 0
+        pool = api.cache.database._engine.pool
+        assert isinstance(pool, QueuePool)
+        assert pool.checkedout() == 0
         assert (await api.get("/v1/orders", ada)).status_code == 200
     await open_streams_become(0)
     assert not api.cache.wakeups._listeners

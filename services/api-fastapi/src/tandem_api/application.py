@@ -27,6 +27,7 @@ from tandem_api.problems.endpoints import router as problem_pages
 from tandem_api.problems.handlers import handle_problems
 from tandem_api.settings import Settings
 from tandem_api.transport.arrival import Arrival
+from tandem_api.transport.body_limit import BodyLimit
 from tandem_api.transport.deadline import Deadline
 
 
@@ -49,7 +50,6 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.body_limit_bytes,
         redirect_slashes=False,  # one address for each thing; a POST does not survive a redirect well
         # FastAPI's own tracing: a server span per request once tracing is configured, nothing before. Its metrics
         # and logs would be a second set of what tandem_runtime has.
@@ -66,6 +66,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     handle_problems(app, settings.api_url)
     template = route_templates(lambda: iter_route_contexts(app.routes))
     # The last one added is the outermost.
+    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     app.add_middleware(Deadline, seconds=settings.request_seconds, api_url=settings.api_url)
     app.add_middleware(Arrival, api_url=settings.api_url, route_template=template)
     app.add_middleware(HttpMetrics, route_template=template)

@@ -1,6 +1,7 @@
 """Keeps the cache as the events say, whatever happens to Kafka and Postgres meanwhile."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,12 +48,11 @@ class Feed:
     silence_seconds: float
     reload_seconds: float
     topics: Sequence[Topic] = TOPICS
-    _source: Source | None = field(default=None, init=False)
-    _heard: float = field(default=0.0, init=False)
+    following: bool = field(default=False, init=False)
+    _heard: float = field(default_factory=time.monotonic, init=False)
 
     async def run(self) -> None:
         """Run until cancelled."""
-        self._heard = asyncio.get_running_loop().time()
         FEED_SILENCE.set_function(self.silent_seconds)
         CACHE_AGE.set_function(self.cache.age_seconds)
         while True:
@@ -62,9 +62,8 @@ class Feed:
             await asyncio.sleep(self.retry_seconds)
 
     def silent_seconds(self) -> float:
-        if self._source is not None:
-            return self._source.silent_seconds()
-        return asyncio.get_running_loop().time() - self._heard
+        """Time since a broker last answered for every partition; asked from the thread of the metrics too."""
+        return time.monotonic() - self._heard
 
     async def _load(self) -> bool:
         try:
@@ -84,7 +83,7 @@ class Feed:
             async with open_source(self.bootstrap_servers, self.topics) as source:
                 await self.cache.load()
                 RELOADS.labels("loaded").inc()
-                self._source = source
+                self.following = True
                 log.info("feed follows", topics=[topic.name for topic in self.topics])
                 await self._follow(source)
         except (KafkaError, SilentError, TimeoutError, OSError, *DATABASE_AWAY) as error:
@@ -93,15 +92,14 @@ class Feed:
             # A defect of ours must not leave the process with a cache that nobody renews.
             log.exception("feed interrupted")
         finally:
-            if self._source is not None:
-                self._heard = asyncio.get_running_loop().time() - self._source.silent_seconds()
-                self._source = None
+            self.following = False
 
     async def _follow(self, source: Source) -> None:
         while True:
             if records := await source.read():
                 await self._apply(records)
-            if source.silent_seconds() > self.silence_seconds:
+            self._heard = time.monotonic() - source.silent_seconds()
+            if self.silent_seconds() > self.silence_seconds:
                 raise SilentError(f"no broker answered for {self.silence_seconds} s")
             if self.cache.age_seconds() > self.reload_seconds:
                 await self.cache.load()

@@ -6,9 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from tandem_contracts.payloads import Payload
-from tandem_contracts.registry import event_type_of
-from tandem_tables.events import append_event
 from tandem_tables.orders import Order, OrderLine, TimelineEntry
 
 
@@ -60,19 +57,3 @@ async def insert_order(session: AsyncSession, order: Mapping[str, Any], lines: S
     rows = [{"order_id": stored.id, "position": position, **line} for position, line in enumerate(lines, start=1)]
     await session.execute(insert(OrderLine).values(rows))
     return stored
-
-
-async def append_to_timeline(
-    session: AsyncSession, order_id: UUID, payload: Payload, *, state: str | None, headers: Mapping[str, str]
-) -> TimelineEntry:
-    """State the event and keep it in the order's timeline; `state` is the one it leads to."""
-    version = await append_event(session, order_id, payload, headers)
-    entry = {
-        "order_id": order_id,
-        "version": version,
-        "event_type": event_type_of(payload).name,
-        "state": state,
-        "payload": payload.model_dump(mode="json"),
-        "traceparent": headers.get("traceparent", ""),
-    }
-    return (await session.scalars(insert(TimelineEntry).values(**entry).returning(TimelineEntry))).one()

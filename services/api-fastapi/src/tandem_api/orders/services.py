@@ -8,10 +8,11 @@ from tandem_contracts.orders import OrderCancellationRequested, OrderedLine, Ord
 from tandem_contracts.payloads import Money
 from tandem_tables import orders as tables
 from tandem_tables.catalog import Product
+from tandem_tables.timeline import append_to_timeline
 
 from tandem_api.catalog.repository import products_for_sale
 from tandem_api.identity.repository import active_customer
-from tandem_api.orders.repository import append_to_timeline, find_order, insert_order
+from tandem_api.orders.repository import find_order, insert_order
 from tandem_api.orders.schemas import Cancellation, LineRequest, Order, OrderRequest, detailed
 from tandem_api.orders.states import is_cancellable
 from tandem_api.problems import types
@@ -49,7 +50,7 @@ async def place_order(
         ],
     )
     placed = OrderPlaced(order_id=stored.id, customer_id=customer_id, total=total, lines=lines)
-    entry = await append_to_timeline(session, stored.id, placed, state=PLACED, headers=headers)
+    entry = await append_to_timeline(session, placed, state=PLACED, headers=headers)
     return detailed(stored, _stored_lines(lines, products), [entry])
 
 
@@ -66,7 +67,7 @@ async def request_cancellation(
     request = OrderCancellationRequested(
         order_id=order_id, customer_id=customer_id, requested_by="customer", reason=reason
     )
-    entry = await append_to_timeline(session, order_id, request, state=None, headers=headers)
+    entry = await append_to_timeline(session, request, state=None, headers=headers)
     return Cancellation(order_id=order_id, version=entry.version)
 
 
