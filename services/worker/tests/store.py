@@ -8,15 +8,15 @@ import psycopg
 from psycopg.rows import class_row
 from sqlalchemy import insert, text
 from tandem_contracts.envelope import Event
-from tandem_contracts.orders import OrderedLine, OrderPlaced
-from tandem_contracts.payloads import Money, Payload
+from tandem_contracts.orders import OrderedLine, OrderEvent, OrderPlaced
+from tandem_contracts.payloads import Money
 from tandem_local.databases import Database
 from tandem_tables.orders import Order, OrderLine
+from tandem_tables.timeline import append_to_timeline
 from tandem_worker.consumer.handlers import Consumer
 from tandem_worker.consumer.inbox import Outcome
 from tandem_worker.consumer.processing import process_event
 from tandem_worker.database import SessionFactory
-from tandem_worker.orders.repository import state_event
 from tandem_worker.relay.outbox import OutboxRow
 from tandem_worker.relay.publisher import event_of
 
@@ -81,13 +81,14 @@ class Store:
                     OrderedLine(sku=sku, quantity=count, unit_price=UNIT_PRICE) for sku, count in quantities.items()
                 ],
             )
-            await state_event(session, order_id, placed, entered="placed")
+            await append_to_timeline(session, placed, state="placed", headers={})
         return order_id
 
-    async def ask(self, order_id: UUID, model: type[Payload], **fields: str) -> None:
+    async def ask(self, order_id: UUID, model: type[OrderEvent], **fields: str) -> None:
         """State a request in the order's stream, as API and admin do."""
         async with self.worker.begin() as session:
-            await state_event(session, order_id, model(order_id=order_id, customer_id=self.customer_id, **fields))
+            request = model(order_id=order_id, customer_id=self.customer_id, **fields)
+            await append_to_timeline(session, request, state=None, headers={})
 
     async def run(self) -> list[Outcome]:
         """Apply every event of the outbox, and those that follow from them, until nothing is left."""

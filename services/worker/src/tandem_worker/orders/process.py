@@ -25,11 +25,13 @@ from tandem_contracts.orders import (
     OrderShipped,
 )
 from tandem_contracts.payloads import Money, Payload
+from tandem_runtime.tracing import trace_headers
 from tandem_tables.orders import Order
+from tandem_tables.timeline import append_to_timeline
 
 from tandem_worker.consumer.handlers import Consumer, Handler, PoisonError, RetryableError
 from tandem_worker.orders import metrics, stock
-from tandem_worker.orders.repository import enter_state, lines_of, lock_order, state_event
+from tandem_worker.orders.repository import enter_state, lines_of, lock_order
 from tandem_worker.payments import repository as attempts
 from tandem_worker.payments.services import Answer, Payments, record_answer
 
@@ -151,7 +153,7 @@ async def _refuse(session: AsyncSession, order: Order, event: Event) -> None:
     refused = OrderRequestRefused(
         order_id=order.id, customer_id=order.customer_id, request=event.type, state=order.state
     )
-    await state_event(session, order.id, refused)
+    await append_to_timeline(session, refused, state=None, headers=trace_headers())
     metrics.REFUSED.labels(request=event.type).inc()
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from tandem_contracts.payloads import Money, Payload
-from tandem_contracts.registry import event_type_of
+from tandem_contracts.orders import OrderEvent
+from tandem_contracts.payloads import Money
 from tandem_runtime.tracing import trace_headers
-from tandem_tables.events import append_event
-from tandem_tables.orders import Order, OrderLine, TimelineEntry
+from tandem_tables.orders import Order, OrderLine
+from tandem_tables.timeline import append_to_timeline
 
 from tandem_worker.orders.metrics import TRANSITIONS
 
@@ -38,24 +38,8 @@ async def lines_of(session: AsyncSession, order_id: UUID) -> Sequence[OrderLine]
     ).all()
 
 
-async def enter_state(session: AsyncSession, order: Order, state: State, payload: Payload) -> None:
+async def enter_state(session: AsyncSession, order: Order, state: State, payload: OrderEvent) -> None:
     """Move the locked `order` to `state`, and state the event that says so."""
     await session.execute(update(Order).where(Order.id == order.id).values(state=state))
-    await state_event(session, order.id, payload, entered=state)
+    await append_to_timeline(session, payload, state=state, headers=trace_headers())
     TRANSITIONS.labels(state=state).inc()
-
-
-async def state_event(session: AsyncSession, order_id: UUID, payload: Payload, *, entered: State | None = None) -> None:
-    """Append an event to the order's stream and keep it in the timeline."""
-    headers = trace_headers()
-    version = await append_event(session, order_id, payload, headers)
-    await session.execute(
-        insert(TimelineEntry).values(
-            order_id=order_id,
-            version=version,
-            event_type=event_type_of(payload).name,
-            state=entered,
-            payload=payload.model_dump(mode="json"),
-            traceparent=headers.get("traceparent", ""),
-        )
-    )
