@@ -22,6 +22,7 @@ STATE_LINE = 8  # of postmaster.pid
 
 # Data directories of root whose checkout the server's user cannot enter, such as one in root's home.
 SYSTEM_DATA = Path("/var/lib/tandem")
+OWNER_NOTE = "belongs-to"
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -81,7 +82,7 @@ def remove_postgres(home: Path) -> None:
     """Remove the data of `home`, also where it lies outside of it."""
     data = home / "postgres" / "data"
     if data.is_symlink():
-        shutil.rmtree(data.resolve(), ignore_errors=True)
+        shutil.rmtree(data.resolve().parent, ignore_errors=True)
     shutil.rmtree(home / "postgres", ignore_errors=True)
 
 
@@ -89,11 +90,21 @@ def _data_directory(place: Path, account: Account | None) -> Path:
     link = place / "data"
     if link.exists() or account is None or reaches(account, place):
         return link.resolve()
+    _remove_orphans()
     outside = SYSTEM_DATA / hashlib.sha256(str(place.resolve()).encode()).hexdigest()[:16] / "data"
-    outside.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(outside)
+    outside.parent.mkdir(parents=True, exist_ok=True)
+    (outside.parent / OWNER_NOTE).write_text(str(link.absolute()))
     return outside
+
+
+def _remove_orphans() -> None:
+    """Remove data outside of homes that somebody removed, such as a test's temporary directory."""
+    for note in SYSTEM_DATA.glob(f"*/{OWNER_NOTE}"):
+        link = Path(note.read_text())
+        if not link.is_symlink() or link.resolve().parent != note.parent:
+            shutil.rmtree(note.parent, ignore_errors=True)
 
 
 @dataclass(frozen=True)
