@@ -35,7 +35,7 @@ types: ## check the types
 
 check: ## check that migrations, event schemas and the lock are up to date
 	$(RUN) tandem-contracts check
-	@TANDEM_ENVIRONMENT=test $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
+	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
 	@.tools/uv-*/bin/uv lock --check --quiet
 
 format: ## repair style and formatting where that is possible
