@@ -135,7 +135,9 @@ def main() -> None:
     if arguments[:1] == ["--stop-with-parent"]:
         parent = os.getppid()
         die_with_parent(parent, signal.SIGTERM)
-        os.environ["TANDEM_PARENT"] = str(parent)  # `tandem` watches it where the kernel does not
+        # `tandem` watches it where the kernel does not. With our own id, which exec keeps: what `tandem` or a test
+        # starts in turn has another parent to care about.
+        os.environ["TANDEM_PARENT"] = f"{os.getpid()}:{parent}"
         arguments = arguments[1:]
     if not arguments:
         sys.exit(__doc__)

@@ -1,15 +1,10 @@
 """The API's surroundings: a database under its role, an identity provider, and the API itself on a real port."""
 
-import sys
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 import structlog
-
-sys.path.append(str(Path(__file__).parent))  # the support modules beside this file
-
 from identity_provider import IdentityProvider
 from running_api import Api, api_settings, running_api
 from storefront import Storefront

@@ -42,8 +42,8 @@ def stopping_on_signals() -> Iterator[Event]:
 
 def _watch_parent(stop: Event) -> None:
     """When `make` started us, end with it: on Linux the kernel tells us so already, elsewhere we have to look."""
-    parent = os.environ.pop("TANDEM_PARENT", None)
-    if parent is None:
+    child, _, parent = os.environ.pop("TANDEM_PARENT", "").partition(":")
+    if child != str(os.getpid()):
         return
 
     def watch() -> None:
