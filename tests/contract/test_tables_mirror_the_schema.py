@@ -90,7 +90,7 @@ def test_services_insert_where_this_test_says(database: Database) -> None:
     with psycopg.connect(database.url()) as connection:
         rows = connection.execute(
             """
-            SELECT grantee, table_name FROM information_schema.role_table_grants
+            SELECT DISTINCT grantee, table_name FROM information_schema.column_privileges
             WHERE privilege_type = 'INSERT' AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_relay')
             """
         ).fetchall()

@@ -5,17 +5,25 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from kafka import KafkaAdminClient
 from tandem_contracts.envelope import Event, to_kafka
-from tandem_contracts.topics import ORDERS
+from tandem_contracts.topics import TOPICS
 
 
-def provision_orders(bootstrap_servers: str) -> None:
-    """The topic of orders, as the relay needs it; several test workers may try at once."""
+def provision(bootstrap_servers: str) -> None:
+    """The topics, as the relay needs them; several test workers may try at once."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
     try:
         admin.create_topics(
-            {ORDERS.name: {"num_partitions": ORDERS.partitions, "replication_factor": 1}}, raise_errors=False
+            {
+                topic.name: {
+                    "num_partitions": topic.partitions,
+                    "replication_factor": 1,
+                    "configs": topic.config(replication_factor=1),
+                }
+                for topic in TOPICS
+            },
+            raise_errors=False,
         )
-        admin.wait_for_topics([ORDERS.name])
+        admin.wait_for_topics([topic.name for topic in TOPICS])
     finally:
         admin.close()
 

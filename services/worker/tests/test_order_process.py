@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import update
 from store import Store
 from tandem_contracts.orders import (
     OrderCancellationRequested,
@@ -10,6 +11,9 @@ from tandem_contracts.orders import (
     OrderRefundRequested,
     OrderShipmentRegistered,
 )
+from tandem_tables.orders import Order
+from tandem_tables.timeline import append_to_timeline
+from tandem_worker.orders.repository import lock_order
 from tandem_worker.payments.services import Payments
 
 
@@ -169,3 +173,56 @@ async def test_every_event_delivered_twice_changes_nothing(store: Store) -> None
     assert store.events() == before
     assert store.stock("MUG") == (3, 2)
     assert store.payments(order_id) == [("captured", 2500, 0)]
+
+
+async def test_a_payment_the_provider_refuses_keeps_no_other_from_being_settled(
+    store: Store, payments: Payments
+) -> None:
+    store.put_in_stock("MUG", 5)
+    refused = await store.place_order({"MUG": 1}, total=20_000_000_000)
+    unclear = await store.place_order({"MUG": 1}, total=2514)
+    await store.run()
+    assert store.state(refused) == "reserved"
+
+    stop = asyncio.Event()
+    reconciling = asyncio.create_task(payments.reconcile(stop, pause_seconds=0.1))
+    try:
+        async with asyncio.timeout(30):
+            while store.state(unclear) != "paid":
+                assert not reconciling.done()
+                await asyncio.sleep(0.1)
+    finally:
+        stop.set()
+        await reconciling
+
+    assert store.payments(refused) == []
+
+
+async def test_a_payment_is_not_begun_while_the_order_changes_its_state(store: Store, payments: Payments) -> None:
+    store.put_in_stock("MUG", 5)
+    order_id = await store.place_order({"MUG": 1})
+    await store.apply(store.events()[0])
+
+    async with store.worker.begin() as changing:
+        await lock_order(changing, order_id)
+        asking = asyncio.create_task(payments.ask(order_id))
+        await asyncio.sleep(0.5)
+        assert not asking.done()
+        await changing.execute(update(Order).where(Order.id == order_id).values(state="cancelled"))
+
+    assert await asking is None
+    assert store.payments(order_id) == []
+
+
+async def test_a_request_and_a_transition_at_once_wait_for_each_other_and_do_not_deadlock(store: Store) -> None:
+    store.put_in_stock("MUG", 5)
+    order_id = await store.place_order({"MUG": 1})
+    request = OrderCancellationRequested(order_id=order_id, customer_id=store.customer_id, requested_by="customer")
+
+    async with store.api.begin() as asking:
+        await append_to_timeline(asking, request, state=None, headers={})
+        applying = asyncio.create_task(store.apply(store.events()[0]))
+        await asyncio.sleep(1.5)  # longer than Postgres waits before it looks for a deadlock
+
+    assert await applying == "applied"
+    assert store.state(order_id) == "reserved"

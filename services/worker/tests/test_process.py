@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import prometheus_client
 import pytest
-from kafka_records import provision_orders
+from kafka_records import provision
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
 from tandem_runtime.metrics_contract import undeclared
@@ -30,7 +30,7 @@ def test_every_metric_is_declared() -> None:
 async def test_a_role_becomes_ready_serves_its_metrics_and_stops_on_sigterm(
     database: Database, kafka_server: str, role: str, database_role: str
 ) -> None:
-    provision_orders(kafka_server)
+    provision(kafka_server)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         WORKER,

@@ -11,11 +11,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from kafka_records import provision_orders, read_to_end
+from kafka_records import provision, read_to_end
 from psycopg.types.json import Jsonb
 from tandem_contracts.envelope import Event, from_kafka
-from tandem_contracts.topics import ORDERS
+from tandem_contracts.topics import CATALOG, INVENTORY, ORDERS, Topic
 from tandem_local.databases import Database
+from tandem_local.kafka import running_kafka
 from tandem_runtime.health import Health
 from tandem_worker.relay.main import run_relay
 from tandem_worker.settings import RelaySettings
@@ -23,7 +24,7 @@ from tandem_worker.settings import RelaySettings
 
 @pytest.fixture
 def settings(database: Database, kafka_server: str) -> RelaySettings:
-    provision_orders(kafka_server)
+    provision(kafka_server)
     return RelaySettings(
         environment="test",
         database_url=database.url("tandem_relay"),
@@ -35,12 +36,21 @@ def settings(database: Database, kafka_server: str) -> RelaySettings:
 TRACE = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
 
 
-def append(database: Database, aggregate_id: UUID, count: int = 1, *, payload: dict[str, object] | None = None) -> None:
+def append(
+    database: Database,
+    aggregate_id: UUID,
+    count: int = 1,
+    *,
+    kind: str = "order",
+    event_type: str = "order.placed.v1",
+    payload: dict[str, object] | None = None,
+    headers: object = TRACE,
+) -> None:
     with psycopg.connect(database.url("tandem_api")) as connection:
         for _ in range(count):
             connection.execute(
-                "SELECT append_event('order', %s, 'order.placed.v1', %s, %s)",
-                [aggregate_id, Jsonb(payload or {}), Jsonb(TRACE)],
+                "SELECT append_event(%s, %s, %s, %s, %s)",
+                [kind, aggregate_id, event_type, Jsonb(payload or {}), Jsonb(headers)],
             )
 
 
@@ -75,8 +85,8 @@ async def relaying(settings: RelaySettings) -> AsyncIterator[None]:
         await task
 
 
-async def published(settings: RelaySettings, *aggregates: UUID) -> list[Event]:
-    records = await read_to_end(settings.kafka_bootstrap_servers, ORDERS.name)
+async def published(settings: RelaySettings, *aggregates: UUID, topic: Topic = ORDERS) -> list[Event]:
+    records = await read_to_end(settings.kafka_bootstrap_servers, topic.name)
     events = [from_kafka(record.value, record.headers) for record in records]
     return [event for event in events if event.aggregate_id in aggregates]
 
@@ -142,6 +152,57 @@ async def test_an_event_that_cannot_be_sent_parks_its_aggregate_only(
     events = await published(settings, parked, free)
     assert [event.version for event in events if event.aggregate_id == parked] == [1]
     assert [event.version for event in events if event.aggregate_id == free] == [1, 2, 3, 4]
+
+
+async def test_aggregates_of_two_kinds_that_share_an_id_are_parked_apart(
+    settings: RelaySettings, database: Database
+) -> None:
+    shared = aggregate(database)
+    append(database, shared, kind="product", event_type="product.published.v1", payload={"much": "x" * 2_000_000})
+    append(database, shared, 2, kind="stock", event_type="stock.received.v1")
+
+    async with relaying(settings):
+        await until(lambda: waiting(database) == 1)
+
+    assert [event.version for event in await published(settings, shared, topic=INVENTORY)] == [1, 2]
+    assert await published(settings, shared, topic=CATALOG) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers"), [("order", ["a list"]), ("order", {"traceparent": 7}), ("unicorn", TRACE)]
+)
+async def test_a_row_that_makes_no_record_parks_its_aggregate_only(
+    settings: RelaySettings, database: Database, kind: str, headers: object
+) -> None:
+    parked, free = aggregate(database), aggregate(database)
+    append(database, parked, kind=kind, headers=headers)
+    append(database, free, 3)
+
+    async with relaying(settings):
+        await until(lambda: waiting(database) == 1)
+
+    assert [event.version for event in await published(settings, free)] == [1, 2, 3]
+
+
+async def test_without_a_broker_the_relay_lives_and_stops_when_asked(database: Database, tmp_path: Path) -> None:
+    one, health, stop = aggregate(database), Health(), asyncio.Event()
+    with running_kafka(tmp_path) as kafka:
+        provision(kafka.bootstrap_servers)
+        settings = RelaySettings(
+            environment="test",
+            database_url=database.url("tandem_relay"),
+            kafka_bootstrap_servers=kafka.bootstrap_servers,
+        )
+        relay = asyncio.create_task(run_relay(settings, health, stop))
+        append(database, one)
+        await until(lambda: waiting(database) == 0)
+    append(database, one)
+    await asyncio.sleep(5)
+
+    assert health.alive(2), "a broker that is away is no reason to be restarted"
+    stop.set()
+    await asyncio.wait_for(relay, timeout=10)
+    assert waiting(database) == 1
 
 
 async def test_the_relay_survives_its_database_connection(settings: RelaySettings, database: Database) -> None:

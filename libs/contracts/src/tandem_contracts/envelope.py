@@ -14,6 +14,9 @@ from tandem_contracts.payloads import Payload
 from tandem_contracts.registry import EVENT_TYPES
 
 TRACE_HEADERS = ("traceparent", "tracestate")
+MAX_VERSION = 2**63 - 1
+MAX_AGGREGATE_TYPE = 32
+MAX_TYPE = 64
 KafkaHeaders = list[tuple[str, bytes]]
 
 
@@ -74,7 +77,7 @@ def from_kafka(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Eve
     try:
         attributes = {name: content.decode() for name, content in headers}
         aggregate_type, _, aggregate_id = attributes["ce_subject"].partition("/")
-        return Event(
+        event = Event(
             id=UUID(attributes["ce_id"]),
             type=attributes["ce_type"],
             source=attributes["ce_source"],
@@ -85,5 +88,19 @@ def from_kafka(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Eve
             body=value or b"",
             trace={name: attributes[name] for name in TRACE_HEADERS if name in attributes},
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise MalformedEventError(f"not a Tandem event: {error!r}") from error
+    if not _is_sound(event):
+        raise MalformedEventError("not a Tandem event: an attribute is out of bounds")
+    return event
+
+
+def _is_sound(event: Event) -> bool:
+    """What every consumer may rely on, because its tables do."""
+    return (
+        0 < event.version <= MAX_VERSION
+        and 0 < len(event.aggregate_type) <= MAX_AGGREGATE_TYPE
+        and 0 < len(event.type) <= MAX_TYPE
+        and event.time.tzinfo is not None
+        and b"\0" not in event.body
+    )

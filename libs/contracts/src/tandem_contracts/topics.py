@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 DAY_MS = 24 * 60 * 60 * 1000
+# The largest record that is sent, and what topics take: the broker counts some bytes more for the batch around it.
+MAX_RECORD_BYTES = 1_000_000
+MAX_BATCH_BYTES = MAX_RECORD_BYTES + 48_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Topic:
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(MAX_BATCH_BYTES),
             "min.insync.replicas": str(max(1, replication_factor - 1)),
             "message.timestamp.type": "CreateTime",
         }

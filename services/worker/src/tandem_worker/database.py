@@ -13,7 +13,13 @@ SERVER_OPTIONS = (
     "-c statement_timeout=15s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
     " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
-CLIENT_OPTIONS = {"connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
+CLIENT_OPTIONS = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",  # milliseconds; keepalives pause while data that was sent waits for its answer
+}
 
 SessionFactory = async_sessionmaker[AsyncSession]
 
@@ -25,6 +31,7 @@ async def session_factory(url: str, *, pool_size: int, application: str) -> Asyn
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
+        hide_parameters=True,  # they would end in logs: payment tokens are among them
         pool_pre_ping=True,
         connect_args={"options": SERVER_OPTIONS, "application_name": application, **CLIENT_OPTIONS},
     )

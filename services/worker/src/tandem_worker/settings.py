@@ -16,15 +16,15 @@ class RelaySettings(Settings):
 
 
 class ConsumerSettings(Settings):
-    database_pool_size: int = Field(default=8, ge=1)
+    database_pool_size: int = Field(default=10, ge=2)
     consumer_batch_events: int = Field(default=200, ge=1, description="taken from Kafka at once")
     consumer_concurrency: int = Field(default=8, ge=1, description="aggregates handled side by side")
     session_timeout_ms: int = Field(default=10_000, ge=6_000, description="after which a silent consumer is replaced")
 
     @model_validator(mode="after")
     def bound_concurrency_by_pool(self) -> "ConsumerSettings":
-        if self.consumer_concurrency > self.database_pool_size:
-            raise ValueError("TANDEM_CONSUMER_CONCURRENCY must not exceed TANDEM_DATABASE_POOL_SIZE")
+        if self.consumer_concurrency >= self.database_pool_size:  # one is the reconciler's
+            raise ValueError("TANDEM_CONSUMER_CONCURRENCY must be below TANDEM_DATABASE_POOL_SIZE")
         return self
 
 

@@ -44,14 +44,13 @@ TABLES: dict[Role, dict[str, str]] = {
         "catalog_category": READ,
         "catalog_product": READ,
         "inventory_stock": READ,
-        "orders_order": "SELECT, INSERT",
+        # Not the state: an order begins as placed, and goes on by the order process.
+        "orders_order": "SELECT, INSERT (id, customer_id, total_amount, total_currency, payment_token)",
         "orders_orderline": "SELECT, INSERT",
         "orders_timelineentry": "SELECT, INSERT",
         "orders_idempotencykey": "SELECT, INSERT",
     },
     "tandem_worker": {
-        "users_user": "SELECT (id, email, name, is_active)",
-        "catalog_product": READ,
         "inventory_stock": "SELECT, UPDATE (available, reserved)",
         "inventory_stockmovement": "SELECT, INSERT",
         "orders_order": "SELECT, UPDATE (state)",

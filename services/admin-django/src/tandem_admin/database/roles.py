@@ -56,7 +56,6 @@ def apply_grants(owner: psycopg.Cursor) -> None:
             _grant(owner, ALL, table, "tandem_admin")
         elif table in ADMIN_READS:
             _grant(owner, READ, table, "tandem_admin")
-    owner.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tandem_admin")
     for role in MAY_APPEND:
         owner.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(APPEND_EVENT), sql.Identifier(role)))
 

@@ -121,6 +121,14 @@ class PaymentAttempt(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        indexes = (
+            # What the worker asks the provider about again; empty but for some seconds after a time-out.
+            models.Index(
+                fields=["id"],
+                condition=models.Q(state__in=["sending", "unknown"]),
+                name="orders_paymentattempt_open",
+            ),
+        )
         constraints = (
             # Nobody is charged twice: an order has one attempt that took money or may have.
             models.UniqueConstraint(

@@ -34,7 +34,6 @@ async def place_order(
         session,
         {
             "customer_id": customer_id,
-            "state": PLACED,
             "total_amount": total.amount,
             "total_currency": total.currency,
             "payment_token": request.payment_token,

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.envelope import Event
 
@@ -59,6 +60,8 @@ def retry_reason(error: Exception) -> str | None:
             # deadlocks, serialization failures and time-outs are OperationalErrors too
             return "database"
         return None
+    if isinstance(error, PoolTimeoutError):
+        return "database"
     if isinstance(error, OSError):
         return "unavailable"
     return None

@@ -1,12 +1,12 @@
-"""The consumer's loop: take a batch, apply it, commit its offsets; never the other way round."""
+"""The consumer's loop: take records, apply them, commit their offsets; never the other way round."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from tandem_runtime.health import Health
 
 from tandem_worker.consumer import metrics
@@ -14,13 +14,13 @@ from tandem_worker.consumer.handlers import Consumer
 from tandem_worker.consumer.processing import process_batch
 from tandem_worker.database import SessionFactory
 from tandem_worker.settings import ConsumerSettings
+from tandem_worker.waiting import watched
 
-POLL_MS = 500
+POLL_MS = 100
 RESTART_SECONDS = (0.5, 5.0)
-# How long a revoked partition, or the end of the process, waits for the batch in hand.
+# How long a revoked partition, or the end of the process, waits for the work in hand.
 DRAIN_SECONDS = 8.0
 
-Batch = Mapping[TopicPartition, list[ConsumerRecord]]
 log = structlog.get_logger()
 
 
@@ -33,17 +33,20 @@ async def run_consumer(
         runner = _Runner(consumer, settings, sessions, health, stop)
         try:
             await runner.run()
-            pause = RESTART_SECONDS[0]
         except (KafkaError, OSError) as error:
+            pause = RESTART_SECONDS[0] if runner.progressed else min(pause * 2, RESTART_SECONDS[1])
             log.warning("consumer starts anew", consumer=consumer.name, error=repr(error), pause_seconds=pause)
             health.beat()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), timeout=pause)
-            pause = min(pause * 2, RESTART_SECONDS[1])
 
 
 class _Runner(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """One membership in the consumer group."""
+    """One membership in the consumer group.
+
+    Each partition has at most one batch in hand. It is paused meanwhile, and polling goes on: the group sees that we
+    live, and an event that has to wait holds up its own partition only.
+    """
 
     def __init__(
         self,
@@ -55,10 +58,12 @@ class _Runner(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
     ) -> None:
         self._consumer = consumer
         self._sessions = sessions
-        self._settings = settings
         self._health = health
         self._stop = stop
-        self._work: asyncio.Task[None] | None = None
+        self._bound = asyncio.Semaphore(settings.consumer_concurrency)
+        self._work: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._in_flight = metrics.IN_FLIGHT.labels(consumer=consumer.name)
+        self.progressed = False
         self._kafka = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
             group_id=consumer.name,
@@ -73,72 +78,64 @@ class _Runner(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
     async def run(self) -> None:
         self._kafka.subscribe(self._consumer.topics, listener=self)
         try:
-            await self._kafka.start()
+            await watched(self._kafka.start(), health=self._health, stop=self._stop)
             self._health.set_ready(True)
             while not self._stop.is_set():
-                self._health.beat()
-                batch = await self._kafka.getmany(timeout_ms=POLL_MS)
-                if batch:
-                    await self._take(batch)
+                batches = await watched(self._kafka.getmany(timeout_ms=POLL_MS), health=self._health, stop=self._stop)
+                self._let_go()
+                for partition, records in (batches or {}).items():
+                    self._take(partition, records)
         finally:
-            await self._drain()
+            await self._drain(list(self._work))
             await self._kafka.stop()
 
-    async def _take(self, batch: Batch) -> None:
-        """Apply the batch and commit behind it, polling meanwhile so that the group keeps us as a member."""
-        records = [record for part in batch.values() for record in part]
-        metrics.IN_FLIGHT.labels(consumer=self._consumer.name).set(len(records))
-        self._work = asyncio.create_task(self._apply(batch, records))
-        try:
-            while not self._work.done() and not self._stop.is_set():
-                await asyncio.wait({self._work}, timeout=POLL_MS / 1000)
-                if not self._work.done():
-                    await self._poll_paused()
-            await self._drain()
-        finally:
-            metrics.IN_FLIGHT.labels(consumer=self._consumer.name).set(0)
-            self._kafka.resume(*self._kafka.assignment())
-
-    async def _apply(self, batch: Batch, records: list[ConsumerRecord]) -> None:
-        await process_batch(self._consumer, self._sessions, records, concurrency=self._settings.consumer_concurrency)
-        offsets = {
-            partition: part[-1].offset + 1 for partition, part in batch.items() if partition in self._kafka.assignment()
-        }
-        try:
-            await self._kafka.commit(offsets)
-        except CommitFailedError as error:
-            # A rebalance took the partitions: their new owner reads the batch again, and the positions know it.
-            log.info("offsets not committed", consumer=self._consumer.name, error=repr(error))
-
-    async def _poll_paused(self) -> None:
-        """Show the group that we live while a batch takes long. The turn of the loop is progress too."""
-        self._health.beat()
-        self._kafka.pause(*self._kafka.assignment())
-        early = await self._kafka.getmany(timeout_ms=0)
-        for partition, records in early.items():  # assigned since the last pause: take them again later
+    def _take(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
+        if partition in self._work:  # assigned anew since it was paused: take the records again later
             self._kafka.seek(partition, records[0].offset)
-
-    async def _drain(self) -> None:
-        """Wait for the work in hand; cancelling it after the time-out only means that it is delivered again."""
-        work, self._work = self._work, None
-        if work is None:
+            self._kafka.pause(partition)
             return
-        await self._wait_or_cancel(work)
-        if not work.cancelled():
-            work.result()
+        self._kafka.pause(partition)
+        self._work[partition] = asyncio.create_task(self._apply(partition, records))
 
-    async def _wait_or_cancel(self, work: asyncio.Task[None]) -> None:
-        await asyncio.wait({work}, timeout=DRAIN_SECONDS)
-        if not work.done():
-            log.warning("work in hand given back", consumer=self._consumer.name)
-            work.cancel()
-            await asyncio.wait({work})
+    async def _apply(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
+        """Apply the records and commit behind them."""
+        self._in_flight.inc(len(records))
+        try:
+            await process_batch(self._consumer, self._sessions, records, bound=self._bound)
+            await self._kafka.commit({partition: records[-1].offset + 1})
+            self.progressed = True
+        except (CommitFailedError, IllegalStateError) as error:
+            # A rebalance took the partition: its new owner reads the batch again, and the positions know it.
+            log.info("offset not committed", consumer=self._consumer.name, error=repr(error))
+        finally:
+            self._in_flight.dec(len(records))
+            if partition in self._kafka.assignment():
+                self._kafka.resume(partition)
+
+    def _let_go(self) -> None:
+        """Forget the work that is done; raise what ended it, if that was no success."""
+        for partition, work in list(self._work.items()):
+            if work.done():
+                del self._work[partition]
+                if not work.cancelled():
+                    work.result()
+
+    async def _drain(self, partitions: Collection[TopicPartition]) -> None:
+        """Wait for work in hand; cancelling it after the time-out only means that it is delivered again."""
+        work = {self._work.pop(partition) for partition in partitions if partition in self._work}
+        if not work:
+            return
+        _, late = await asyncio.wait(work, timeout=DRAIN_SECONDS)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("work in hand given back", consumer=self._consumer.name, partitions=len(late))
+            await asyncio.wait(late)
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         if revoked:
             log.info("partitions revoked", consumer=self._consumer.name, count=len(revoked))
-        if self._work is not None:
-            await self._wait_or_cancel(self._work)
+        await self._drain(revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         log.info("partitions assigned", consumer=self._consumer.name, count=len(assigned))

@@ -24,10 +24,11 @@ log = structlog.get_logger()
 
 
 async def process_batch(
-    consumer: Consumer, sessions: SessionFactory, records: Iterable[ConsumerRecord], *, concurrency: int
+    consumer: Consumer, sessions: SessionFactory, records: Iterable[ConsumerRecord], *, bound: asyncio.Semaphore
 ) -> None:
     """Apply every record; returns when all are in the database. Passing faults are waited out inside.
 
+    `bound` limits what is under way at once; an event that waits to be tried again does not count.
     Cancelling is safe at any point: what has not committed is delivered again.
     """
     lanes: dict[tuple[str, object], list[Event]] = defaultdict(list)
@@ -35,12 +36,10 @@ async def process_batch(
         event = _read(consumer, record)
         if event is not None:
             lanes[event.aggregate_type, event.aggregate_id].append(event)
-    bound = asyncio.Semaphore(concurrency)
 
     async def run(lane: list[Event]) -> None:
-        async with bound:
-            for event in lane:
-                await process_event(consumer, sessions, event)
+        for event in lane:
+            await process_event(consumer, sessions, event, bound=bound)
 
     async with asyncio.TaskGroup() as group:
         for lane in lanes.values():
@@ -63,7 +62,9 @@ def _read(consumer: Consumer, record: ConsumerRecord) -> Event | None:
         return None
 
 
-async def process_event(consumer: Consumer, sessions: SessionFactory, event: Event) -> Outcome:
+async def process_event(
+    consumer: Consumer, sessions: SessionFactory, event: Event, *, bound: asyncio.Semaphore | None = None
+) -> Outcome:
     """Apply one event, in a span that continues the trace of its cause; retries what may pass by itself."""
     with tracer().start_as_current_span(
         f"process {event.type}",
@@ -79,7 +80,7 @@ async def process_event(consumer: Consumer, sessions: SessionFactory, event: Eve
             "tandem.aggregate.id": str(event.aggregate_id),
         },
     ) as span:
-        outcome = await _until_done(consumer, sessions, event)
+        outcome = await _until_done(consumer, sessions, event, bound or asyncio.Semaphore())
         span.set_attribute("tandem.outcome", outcome)
         metrics.EVENTS.labels(consumer=consumer.name, type=event.type, outcome=outcome).inc()
         if outcome is Outcome.APPLIED:
@@ -88,11 +89,12 @@ async def process_event(consumer: Consumer, sessions: SessionFactory, event: Eve
         return outcome
 
 
-async def _until_done(consumer: Consumer, sessions: SessionFactory, event: Event) -> Outcome:
+async def _until_done(consumer: Consumer, sessions: SessionFactory, event: Event, bound: asyncio.Semaphore) -> Outcome:
     pause = RETRY_SECONDS[0]
     while True:
         try:
-            return await _attempt(consumer, sessions, event)
+            async with bound:
+                return await _attempt(consumer, sessions, event)
         except Exception as error:
             reason = retry_reason(error)
             if reason is None:

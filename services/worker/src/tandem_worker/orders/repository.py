@@ -23,8 +23,13 @@ async def get_order(session: AsyncSession, order_id: UUID) -> Order:
 
 
 async def lock_order(session: AsyncSession, order_id: UUID) -> Order:
-    """The order, locked until the transaction ends. Locks are taken in one order: order, payment attempt, stock."""
-    return (await session.execute(select(Order).where(Order.id == order_id).with_for_update())).scalar_one()
+    """The order, locked until the transaction ends. Locks are taken in one order: order, payment attempt, stock.
+
+    FOR NO KEY UPDATE: a plain lock would also stop those who only refer to the order. A request of staff or a customer
+    holds the stream's head when its timeline entry refers to the order; we would wait for each other.
+    """
+    query = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
+    return (await session.execute(query)).scalar_one()
 
 
 def total_of(order: Order) -> Money:

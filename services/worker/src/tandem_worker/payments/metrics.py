@@ -8,3 +8,7 @@ LATENCY = Histogram(
     ["operation"],
     buckets=LATENCY_BUCKETS,
 )
+UNSETTLED = Counter(
+    "tandem_payment_reconciliation_failures",
+    "Payments that asking again could not settle, for another reason than time.",
+)

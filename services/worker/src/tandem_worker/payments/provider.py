@@ -5,6 +5,7 @@ to ask again.
 """
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -63,13 +64,14 @@ class PaymentProvider:
         )
         if isinstance(answer, Unknown):
             return answer
-        match answer["status"]:
-            case "captured" | "partially_refunded" | "refunded":
-                outcome: Captured | Declined = Captured(answer["id"])
-            case "declined":
-                outcome = Declined(answer["id"], answer["decline_code"] or "declined")
-            case status:
-                raise ProviderContractError(f"unexpected payment status {status!r}")
+        outcome: Captured | Declined | Unknown
+        match answer:
+            case {"id": str(provider_id), "status": "captured" | "partially_refunded" | "refunded"}:
+                outcome = Captured(provider_id)
+            case {"id": str(provider_id), "status": "declined", "decline_code": code}:
+                outcome = Declined(provider_id, str(code or "declined"))
+            case _:
+                return _unknown("capture", f"an answer we do not understand: {str(answer)[:200]}")
         metrics.OUTCOMES.labels(operation="capture", outcome=type(outcome).__name__.lower()).inc()
         return outcome
 
@@ -86,25 +88,30 @@ class PaymentProvider:
         metrics.OUTCOMES.labels(operation="refund", outcome="refunded").inc()
         return Refunded()
 
-    async def _post(
-        self, operation: str, path: str, *, key: str, content: dict[str, str | int]
-    ) -> dict[str, str] | Unknown:
+    async def _post(self, operation: str, path: str, *, key: str, content: dict[str, str | int]) -> Any | Unknown:
         with metrics.LATENCY.labels(operation=operation).time():
             try:
                 response = await self._client.post(path, json=content, headers={"Idempotency-Key": key})
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 return _unknown(operation, repr(error))
-        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or response.status_code in (
-            httpx.codes.CONFLICT,  # the first request with this key is still at work
-            httpx.codes.TOO_MANY_REQUESTS,
-            httpx.codes.UNAUTHORIZED,  # ours to repair, not the order's fault
-            httpx.codes.FORBIDDEN,
-        ):
-            return _unknown(operation, f"status {response.status_code}")
-        if response.is_error:
+        if _is_refusal(response):
             raise ProviderContractError(f"status {response.status_code}: {response.text[:500]}")
-        answer: dict[str, str] = response.json()
-        return answer
+        if not response.is_success:
+            return _unknown(operation, f"status {response.status_code}")
+        try:
+            return response.json()
+        except ValueError as error:
+            return _unknown(operation, repr(error))
+
+
+def _is_refusal(response: httpx.Response) -> bool:
+    """Whether the provider says for certain that it did nothing, and will not do it when asked again.
+
+    A conflict with Retry-After is none: the first request with this key is still at work.
+    """
+    return response.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY) or (
+        response.status_code == httpx.codes.CONFLICT and "Retry-After" not in response.headers
+    )
 
 
 def _unknown(operation: str, reason: str) -> Unknown:

@@ -50,16 +50,22 @@ async def set_state(
     await session.execute(update(PaymentAttempt).where(PaymentAttempt.id == attempt_id).values(values))
 
 
-async def unsettled_orders(session: AsyncSession, *, older_than_seconds: float, limit: int) -> Sequence[UUID]:
-    """Orders whose attempt has no clear answer yet."""
-    return (
-        await session.scalars(
-            select(PaymentAttempt.order_id)
-            .where(
-                PaymentAttempt.state.in_(["sending", "unknown"]),
-                PaymentAttempt.created_at < func.now() - timedelta(seconds=older_than_seconds),
-            )
-            .order_by(PaymentAttempt.id)
-            .limit(limit)
+async def unsettled_attempts(
+    session: AsyncSession, *, older_than_seconds: float, behind: UUID | None, limit: int
+) -> Sequence[tuple[UUID, UUID]]:
+    """Attempts without a clear answer and their orders, the oldest first, from the one behind `behind` on."""
+    query = (
+        select(PaymentAttempt.id, PaymentAttempt.order_id)
+        .join(Order, Order.id == PaymentAttempt.order_id)
+        .where(
+            # as in the index, so that settled attempts are not even looked at
+            text("orders_paymentattempt.state IN ('sending', 'unknown')"),
+            Order.state == "reserved",
+            PaymentAttempt.created_at < func.now() - timedelta(seconds=older_than_seconds),
         )
-    ).all()
+        .order_by(PaymentAttempt.id)
+        .limit(limit)
+    )
+    if behind is not None:
+        query = query.where(PaymentAttempt.id > behind)
+    return [(attempt_id, order_id) for attempt_id, order_id in await session.execute(query)]

@@ -20,6 +20,7 @@ from tandem_worker.database import SessionFactory
 from tandem_worker.orders import repository as orders
 from tandem_worker.orders import stock
 from tandem_worker.payments import repository
+from tandem_worker.payments.metrics import UNSETTLED
 from tandem_worker.payments.provider import Captured, Declined, PaymentProvider, Unknown
 
 RECONCILED_AT_ONCE = 50
@@ -42,7 +43,8 @@ class Payments:
     async def ask(self, order_id: UUID) -> Answer | None:
         """Record the attempt, then collect the order's total; None when the order is not to be paid (any more)."""
         async with self._sessions.begin() as session:
-            order = await orders.get_order(session, order_id)
+            # Locked: else a cancellation could, behind our read, refund the open attempt and make room for a second.
+            order = await orders.lock_order(session, order_id)
             if order.state != "reserved":
                 return None
             attempt = await repository.open_attempt(session, order)
@@ -51,15 +53,16 @@ class Payments:
         )
         return Answer(attempt.id, outcome)
 
-    async def settle(self, order_id: UUID) -> None:
-        """Ask, and record the answer; for those who need to know before they go on. RetryableError when unknown."""
+    async def settle(self, order_id: UUID) -> bool:
+        """Ask, and record the answer; False when there was nothing to ask. RetryableError when it is unknown."""
         answer = await self.ask(order_id)
         if answer is None:
-            return
+            return False
         async with self._sessions.begin() as session:
             await record_answer(session, order_id, answer)
         if isinstance(answer.outcome, Unknown):
             raise RetryableError(f"payment unknown: {answer.outcome.reason}")
+        return True
 
     async def is_under_way(self, order_id: UUID) -> bool:
         """Tell whether the provider was asked and has not yet given a clear answer."""
@@ -84,29 +87,43 @@ class Payments:
         return amount
 
     async def reconcile(self, stop: asyncio.Event, *, pause_seconds: float) -> None:
-        """Ask again, until `stop`, about every attempt without a clear answer. Replicas may do the same: one key."""
+        """Ask again, until `stop`, about every attempt without a clear answer. Replicas may do the same: one key.
+
+        Each round goes on behind the last one's end, so that none waits for those before it to become clear.
+        """
+        behind: UUID | None = None
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), timeout=pause_seconds)
                 return
             try:
                 async with self._sessions() as session:
-                    unsettled = await repository.unsettled_orders(
-                        session, older_than_seconds=pause_seconds, limit=RECONCILED_AT_ONCE
+                    unsettled = await repository.unsettled_attempts(
+                        session, older_than_seconds=pause_seconds, behind=behind, limit=RECONCILED_AT_ONCE
                     )
-                for order_id in unsettled:
-                    await self._settle_quietly(order_id)
             except Exception as error:
                 if not retry_reason(error):
                     raise
                 log.warning("reconciliation waits", error=repr(error))
+                continue
+            for attempt_id, order_id in unsettled:
+                if stop.is_set():
+                    return
+                behind = attempt_id
+                await self._settle_quietly(order_id)
+            if len(unsettled) < RECONCILED_AT_ONCE:
+                behind = None
 
     async def _settle_quietly(self, order_id: UUID) -> None:
+        """One order that cannot be settled must not keep the others from it, whatever the reason."""
         try:
-            await self.settle(order_id)
-            log.info("payment settled", order_id=str(order_id))
+            if await self.settle(order_id):
+                log.info("payment settled", order_id=str(order_id))
         except RetryableError as error:
             log.warning("payment still unknown", order_id=str(order_id), error=str(error))
+        except Exception:
+            UNSETTLED.inc()
+            log.exception("payment cannot be settled", order_id=str(order_id))
 
 
 async def record_answer(session: AsyncSession, order_id: UUID, answer: Answer) -> None:

@@ -2,22 +2,25 @@
 
 import asyncio
 from contextlib import suppress
-from uuid import UUID
 
 import psycopg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from tandem_contracts.topics import MAX_RECORD_BYTES
 from tandem_runtime.health import Health
 
 from tandem_worker.database import connect
 from tandem_worker.relay import metrics, outbox
+from tandem_worker.relay.outbox import Aggregate
 from tandem_worker.relay.publisher import publish
 from tandem_worker.settings import RelaySettings
+from tandem_worker.waiting import watched
 
 IDLE_SECONDS = (0.005, 0.1)
 RESTART_SECONDS = (0.2, 5.0)
 OWNERSHIP_SECONDS = 1.0
+ACKNOWLEDGEMENT_SECONDS = 15.0
 
 # Another error is a defect of ours: the process ends with it, for its supervisor and for a person to see.
 PASSING_FAULTS = (psycopg.OperationalError, psycopg.InterfaceError, KafkaError, OSError)
@@ -53,7 +56,7 @@ class Relay:
         self._settings = settings
         self._health = health
         self._stop = stop
-        self._parked: set[UUID] = set()
+        self._parked: set[Aggregate] = set()
         self._owned: set[int] = set()
         self.progressed = False
 
@@ -68,9 +71,7 @@ class Relay:
                 self._health.set_ready(True)
                 await self._publish_rounds(connection, producer)
             finally:
-                # A producer that cannot deliver would wait here for its time-out; what it holds is in the outbox.
-                with suppress(KafkaError, TimeoutError):
-                    await asyncio.wait_for(producer.stop(), timeout=2)
+                await _abandon(producer)
 
     async def _publish_rounds(self, connection: psycopg.AsyncConnection, producer: AIOKafkaProducer) -> None:
         clock = asyncio.get_running_loop().time
@@ -98,7 +99,12 @@ class Relay:
         rows = await outbox.read_batch(connection, self._owned, parked=self._parked, limit=limit)
         if not rows:
             return False, False
-        result = await publish(producer, rows)
+        # An idempotent producer never gives a batch up, so the deadline is ours: then a new producer reads again.
+        result = await watched(
+            publish(producer, rows), health=self._health, stop=self._stop, seconds=ACKNOWLEDGEMENT_SECONDS
+        )
+        if result is None:
+            return False, False
         self._parked |= result.parked
         await outbox.delete(connection, result.ids)
         self.progressed = self.progressed or bool(result.ids)
@@ -116,6 +122,16 @@ class Relay:
         metrics.OLDEST_AGE.set(age)
 
 
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Stop the producer; one that cannot deliver is not waited for. What it holds is in the outbox still."""
+    try:
+        await asyncio.wait_for(producer.stop(), timeout=2)
+    except (KafkaError, TimeoutError):
+        # It must not deliver later what its successor has sent by then.
+        await producer._sender.close()  # noqa: SLF001 - there is no public way to give up
+        await producer.client.close()
+
+
 async def _start_producer(bootstrap_servers: str) -> AIOKafkaProducer:
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap_servers,
@@ -125,6 +141,7 @@ async def _start_producer(bootstrap_servers: str) -> AIOKafkaProducer:
         linger_ms=0,
         request_timeout_ms=10_000,
         metadata_max_age_ms=60_000,
+        max_request_size=MAX_RECORD_BYTES,
     )
     try:
         await producer.start()

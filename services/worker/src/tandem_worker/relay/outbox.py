@@ -18,6 +18,9 @@ SHARDS = range(64)
 LOCK_CLASS = 0x7A4D
 
 
+Aggregate = tuple[str, UUID]
+
+
 class OutboxRow(NamedTuple):
     id: int
     event_id: UUID
@@ -30,6 +33,10 @@ class OutboxRow(NamedTuple):
     headers: dict[str, str]
     occurred_at: datetime
 
+    @property
+    def aggregate(self) -> Aggregate:
+        return self.aggregate_type, self.aggregate_id
+
 
 async def take_shards(connection: psycopg.AsyncConnection, shards: Collection[int]) -> set[int]:
     """Try to lock each of `shards` for as long as the connection lives; returns those that are ours now."""
@@ -41,7 +48,7 @@ async def take_shards(connection: psycopg.AsyncConnection, shards: Collection[in
 
 
 async def read_batch(
-    connection: psycopg.AsyncConnection, shards: Collection[int], *, parked: Collection[UUID], limit: int
+    connection: psycopg.AsyncConnection, shards: Collection[int], *, parked: Collection[Aggregate], limit: int
 ) -> Sequence[OutboxRow]:
     """The oldest events of our shards, without those of parked aggregates, in one statement of its own transaction."""
     async with connection.cursor(row_factory=namedtuple_row) as cursor:
@@ -50,11 +57,12 @@ async def read_batch(
             SELECT id, event_id, producer, aggregate_type, aggregate_id, version, type,
                    payload::text AS payload, headers, occurred_at
             FROM events_outboxevent
-            WHERE shard = ANY(%s) AND aggregate_id <> ALL(%s)
+            WHERE shard = ANY(%s)
+              AND (aggregate_type, aggregate_id) NOT IN (SELECT * FROM unnest(%s::text[], %s::uuid[]))
             ORDER BY id
             LIMIT %s
             """,
-            [sorted(shards), list(parked), limit],
+            [sorted(shards), [kind for kind, _ in parked], [identity for _, identity in parked], limit],
         )
         return [OutboxRow(*row) for row in await cursor.fetchall()]
 

@@ -1,25 +1,27 @@
 """One round of publishing: produce a batch, wait for the broker, tell what it has acknowledged."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError
 from opentelemetry import trace
-from tandem_contracts.envelope import Event, to_kafka
+from opentelemetry.context import Context
+from tandem_contracts.envelope import Event, KafkaHeaders, to_kafka
 from tandem_contracts.registry import TOPIC_OF
 from tandem_runtime.tracing import context_from, trace_headers, tracer
 
 from tandem_worker.relay import metrics
-from tandem_worker.relay.outbox import OutboxRow
+from tandem_worker.relay.outbox import Aggregate, OutboxRow
 
 log = structlog.get_logger()
 
-# What no repetition can cure: the record itself is at fault.
-UNSENDABLE = (MessageSizeTooLargeError, KeyError)
+
+class UnsendableError(Exception):
+    """The row itself is at fault: no repetition can cure it."""
 
 
 @dataclass(slots=True)
@@ -27,69 +29,58 @@ class Published:
     """What a round came to: ids to delete, aggregates to park, and the first error that a new producer may cure."""
 
     ids: list[int] = field(default_factory=list)
-    parked: set[UUID] = field(default_factory=set)
+    parked: set[Aggregate] = field(default_factory=set)
     error: BaseException | None = None
 
 
 async def publish(producer: AIOKafkaProducer, rows: Sequence[OutboxRow]) -> Published:
-    """Send `rows` and wait for all acknowledgements; per aggregate only the acknowledged prefix counts.
+    """Send `rows` in waves: the first event of each aggregate, then the second, each wave when the one before is done.
 
-    Behind an event that failed, its aggregate's later ones are not counted even if acknowledged: they are sent again
-    after it, and consumers know duplicates by their version.
+    So no event of an aggregate is ever in Kafka before an earlier one, whatever fails: a consumer that is new to the
+    aggregate would take the later one for the beginning. Events behind one that failed stay for the next round.
     """
-    outcomes = await _send(producer, rows)
     result = Published()
-    stopped: set[UUID] = set()
-    for row, outcome in zip(rows, outcomes, strict=True):
-        if row.aggregate_id in stopped:
-            continue
-        if outcome is None:
-            result.ids.append(row.id)
-            metrics.PUBLISHED.labels(topic=TOPIC_OF[row.aggregate_type].name).inc()
-            continue
-        stopped.add(row.aggregate_id)
-        if isinstance(outcome, UNSENDABLE):
-            result.parked.add(row.aggregate_id)
-            log.error(
-                "event cannot be sent, its aggregate is parked",
-                event_id=str(row.event_id),
-                event_type=row.type,
-                aggregate_id=str(row.aggregate_id),
-                error=repr(outcome),
-            )
-        elif result.error is None:
-            result.error = outcome
+    lanes: dict[Aggregate, list[OutboxRow]] = defaultdict(list)
+    for row in rows:
+        lanes[row.aggregate].append(row)
+    while lanes:
+        wave = [lane.pop(0) for lane in lanes.values()]
+        outcomes = await asyncio.gather(*(_send(producer, row) for row in wave), return_exceptions=True)
+        for row, outcome in zip(wave, outcomes, strict=True):
+            if _note(result, row, outcome) or not lanes[row.aggregate]:
+                del lanes[row.aggregate]
     return result
 
 
-async def _send(producer: AIOKafkaProducer, rows: Sequence[OutboxRow]) -> list[BaseException | None]:
-    """One entry per row: None when acknowledged, else the error."""
-    failed: set[UUID] = set()
-    sending: list[asyncio.Task[None] | BaseException] = []
-    for row in rows:
-        if row.aggregate_id in failed:
-            sending.append(RuntimeError("not sent: an earlier event of the aggregate was not"))
-            continue
-        try:
-            sending.append(await _start(producer, row))
-        except (*UNSENDABLE, KafkaError) as error:
-            failed.add(row.aggregate_id)
-            sending.append(error)
-    acknowledged = iter(
-        await asyncio.gather(*(item for item in sending if isinstance(item, asyncio.Task)), return_exceptions=True)
-    )
-    return [next(acknowledged) if isinstance(item, asyncio.Task) else item for item in sending]
+def _note(result: Published, row: OutboxRow, outcome: BaseException | None) -> bool:
+    """Whether the row failed."""
+    if outcome is None:
+        result.ids.append(row.id)
+        metrics.PUBLISHED.labels(topic=TOPIC_OF[row.aggregate_type].name).inc()
+        return False
+    if isinstance(outcome, UnsendableError | MessageSizeTooLargeError):
+        result.parked.add(row.aggregate)
+        log.error(
+            "event cannot be sent, its aggregate is parked",
+            event_id=str(row.event_id),
+            event_type=row.type,
+            aggregate_id=str(row.aggregate_id),
+            error=repr(outcome),
+        )
+    elif result.error is None:
+        result.error = outcome
+    return True
 
 
-async def _start(producer: AIOKafkaProducer, row: OutboxRow) -> asyncio.Task[None]:
-    """Put the event into the producer's buffer, in order; the task ends with its acknowledgement.
+async def _send(producer: AIOKafkaProducer, row: OutboxRow) -> None:
+    """Send one event and wait for its acknowledgement.
 
     The span continues the trace of the request that stated the event, and its context travels on in the record.
     """
-    topic = TOPIC_OF[row.aggregate_type].name
-    span = tracer().start_span(
+    topic, parent = _destination(row)
+    with tracer().start_as_current_span(
         f"send {topic}",
-        context=context_from(row.headers),
+        context=parent,
         kind=trace.SpanKind.PRODUCER,
         attributes={
             "messaging.system": "kafka",
@@ -100,21 +91,23 @@ async def _start(producer: AIOKafkaProducer, row: OutboxRow) -> asyncio.Task[Non
             "tandem.event.type": row.type,
             "tandem.aggregate.id": str(row.aggregate_id),
         },
-    )
+    ):
+        key, value, headers = _record(row)
+        await (await producer.send(topic, value=value, key=key, headers=headers))
+
+
+def _destination(row: OutboxRow) -> tuple[str, Context]:
     try:
-        with trace.use_span(span, end_on_exit=False):
-            key, value, headers = to_kafka(event_of(row, trace_headers()))
-            acknowledgement = await producer.send(topic, value=value, key=key, headers=headers)
-    except BaseException as error:
-        span.record_exception(error)
-        span.end()
-        raise
-    return asyncio.ensure_future(_finish(acknowledgement, span))
+        return TOPIC_OF[row.aggregate_type].name, context_from(row.headers)
+    except Exception as error:
+        raise UnsendableError(repr(error)) from error
 
 
-async def _finish(acknowledgement: asyncio.Future[object], span: trace.Span) -> None:
-    with trace.use_span(span, end_on_exit=True):
-        await acknowledgement
+def _record(row: OutboxRow) -> tuple[bytes, bytes, KafkaHeaders]:
+    try:
+        return to_kafka(event_of(row, trace_headers()))
+    except Exception as error:
+        raise UnsendableError(repr(error)) from error
 
 
 def event_of(row: OutboxRow, trace_context: dict[str, str]) -> Event:
