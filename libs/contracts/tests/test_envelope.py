@@ -1,12 +1,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from tandem_contracts.envelope import Event, MalformedEventError, from_kafka, to_kafka
 from tandem_contracts.orders import OrderReserved
 
-ORDER, CUSTOMER = uuid4(), uuid4()
+ORDER, CUSTOMER = UUID(int=1), UUID(int=2)
 RESERVED = OrderReserved(order_id=ORDER, customer_id=CUSTOMER)
 EVENT = Event(
     id=uuid4(),

@@ -140,6 +140,8 @@ async def test_an_order_that_has_to_wait_holds_up_its_partition_only(
 ) -> None:
     store.put_in_stock("MUG", 30)
     stuck = await store.place_order({"MUG": 1}, total=2513)  # the provider fails for as long as it is asked
+    store.process = consumer
+    await store.run()
     await store.ask(stuck, OrderCancellationRequested, requested_by="customer")
     others = [await store.place_order({"MUG": 1}) for _ in range(12)]
     elsewhere = [one for one in others if partition_of(one) != partition_of(stuck)]

@@ -146,3 +146,20 @@ async def test_a_body_that_breaks_its_contract_is_poison(store: Store) -> None:
     (placed,) = store.events()
 
     assert await store.apply(replace(placed, body=b'{"order_id": "no"}')) is Outcome.DEAD
+
+
+async def test_a_dead_letter_tells_the_error_and_no_secret_of_the_row(store: Store) -> None:
+    class Breaking(Recorder):
+        async def apply(self, session: AsyncSession, received: Event, prepared: int) -> None:
+            await session.execute(
+                text("INSERT INTO inventory_stockmovement (sku, reason, note) VALUES (:sku, 'theft', :note)"),
+                {"sku": "MUG", "note": f"tok_secret_{prepared}"},
+            )
+
+    assert await process_event(Breaking().consumer(), store.worker, event(1)) is Outcome.DEAD
+
+    with psycopg.connect(store.database.url()) as superuser:
+        row = superuser.execute("SELECT error FROM events_deadletter").fetchone()
+    assert row
+    assert "inventory_stockmovement_reason_known" in row[0]
+    assert "tok_secret" not in row[0]

@@ -12,6 +12,9 @@ _SECRET_KEY = re.compile(
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _BEARER = re.compile(r"\b(Bearer|Basic) [A-Za-z0-9._~+/=-]{8,}")
 
+# Postgres quotes the row that broke a constraint; any column may be in it.
+_QUOTED_ROW = re.compile(r"Failing row contains \(.*?\)\.(?=\n|$)", re.DOTALL)
+
 
 def redact(fields: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return the fields with the values of secret-looking keys, URL passwords and credentials hidden, at any depth."""
@@ -21,12 +24,19 @@ def redact(fields: Mapping[Any, Any]) -> dict[Any, Any]:
     }
 
 
+def redact_text(text: str) -> str:
+    """Return the text with URL passwords, credentials and quoted database rows hidden."""
+    # The cheap tests first: this runs on every string of every line.
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\1{HIDDEN}@", text)
+    if "Failing row" in text:
+        text = _QUOTED_ROW.sub(f"Failing row contains {HIDDEN}.", text)
+    return _BEARER.sub(rf"\1 {HIDDEN}", text) if " " in text else text
+
+
 def _redact_value(value: Any) -> Any:
     if isinstance(value, str):
-        # The cheap tests first: this runs on every string of every line.
-        if "://" in value:
-            value = _URL_PASSWORD.sub(rf"\1{HIDDEN}@", value)
-        return _BEARER.sub(rf"\1 {HIDDEN}", value) if " " in value else value
+        return redact_text(value)
     if isinstance(value, Mapping):
         return redact(value)
     if isinstance(value, list):

@@ -32,6 +32,7 @@ def _database(url: str) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
+            "tcp_user_timeout": 25_000,  # milliseconds: a database that is gone without a word is noticed
             "application_name": "tandem-admin",
             "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items() if seconds),
         },

@@ -52,6 +52,7 @@ def _engine(settings: Settings) -> AsyncEngine:
     return create_async_engine(
         make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg"),
         pool_size=settings.database_pool_size,
+        hide_parameters=True,  # they would end in logs: payment tokens are among them
         max_overflow=0,  # a request waits for a connection, briefly; it never makes more of them
         pool_timeout=settings.database_pool_wait_seconds,
         pool_pre_ping=True,

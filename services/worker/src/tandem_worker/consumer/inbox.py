@@ -9,6 +9,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.envelope import Event
+from tandem_runtime.redaction import redact_text
 from tandem_tables.events import ConsumerPosition, DeadLetter
 
 from tandem_worker.consumer.handlers import Consumer, RetryableError, retry_reason
@@ -146,7 +147,7 @@ async def _bury(session: AsyncSession, consumer: str, event: Event, *, state: st
             body=event.body.decode(errors="replace"),
             headers={"source": event.source, "time": event.time.isoformat(), **event.trace},
             state=state,
-            error=error[:4000],
+            error=redact_text(error)[:4000],
         )
         .on_conflict_do_nothing()
     )
