@@ -23,7 +23,7 @@ reset: ## remove the data that `make demo` and `make up` keep in .tandem
 	$(RUN) tandem reset
 
 test: ## run the tests (TESTS=services/worker to run some)
-	$(RUN) pytest -n logical --maxprocesses 8 --dist worksteal $(TESTS)
+	$(RUN) pytest -n auto --dist worksteal $(TESTS)
 
 lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff check
