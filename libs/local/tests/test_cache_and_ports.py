@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from threading import Event, Timer
 
@@ -61,10 +60,8 @@ def test_a_lock_is_held_by_a_child_that_inherited_it(tmp_path: Path) -> None:
 def test_waiting_for_a_lock_ends_when_the_run_is_stopped(tmp_path: Path) -> None:
     stop = Event()
     Timer(0.2, stop.set).start()
-    began = time.monotonic()
     with locked(tmp_path / "lock"), pytest.raises(Interrupted), locked(tmp_path / "lock", stop=stop):
         pass
-    assert time.monotonic() - began < 2
 
 
 def test_a_port_is_given_once_and_not_to_another_process() -> None:

@@ -92,7 +92,7 @@ def test_what_ignores_the_signal_is_killed_after_the_grace(tmp_path: Path) -> No
         pids = _started(tmp_path / "pids")
         began = time.monotonic()
         running.stop()
-    assert 0.3 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.3
     assert running.ended == 128 + signal.SIGKILL
     assert _eventually(lambda: all(map(_gone, pids)))
 

@@ -260,7 +260,6 @@ async def test_silent_brokers_are_noticed_and_the_consumer_replaced(
         await following(feed)
         await asyncio.sleep(4)
         assert len(consumers) == 1, "a quiet topic is no silent broker"
-        assert feed.silent_seconds() < 2
         # As when packets vanish: connections stay, answers do not come.
         monkeypatch.setattr(consumers[0]._client, "send", lambda *_a, **_k: asyncio.Event().wait())
         await until(lambda: len(consumers) == 2)

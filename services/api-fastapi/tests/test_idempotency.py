@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 from running_api import Api
-from storefront import Storefront
+from storefront import LOCK_WAITS, Storefront
 
 
 async def test_the_same_request_again_is_given_the_first_answer(api: Api, storefront: Storefront, ada: UUID) -> None:
@@ -46,7 +46,7 @@ async def test_while_the_first_is_in_progress_the_second_is_told_to_wait(
 ) -> None:
     with storefront.locked("orders_order"):  # the first one waits to insert, holding its key
         first = asyncio.create_task(api.place(ada, key="k", MUG_1=1))
-        while not storefront.sql("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        while not storefront.sql(LOCK_WAITS):
             await asyncio.sleep(0.01)
         second = await api.place(ada, key="k", MUG_1=1)
         assert second.status_code == 409
