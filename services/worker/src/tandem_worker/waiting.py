@@ -10,6 +10,15 @@ T = TypeVar("T")
 BEAT_SECONDS = 0.5
 
 
+async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Pause for `seconds`, or until `stop` is set; tells whether it is."""
+    try:
+        await asyncio.wait_for(stop.wait(), timeout=seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
 async def watched(
     work: Coroutine[Any, Any, T], *, health: Health, stop: asyncio.Event, seconds: float | None = None
 ) -> T | None:

@@ -23,10 +23,6 @@ Prepare = Callable[[Event], Awaitable[Any]]
 Apply = Callable[[AsyncSession, Event, Any], Awaitable[None]]
 
 
-async def _nothing(_event: Event) -> None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Handler:
     """`apply` runs in one transaction with the position, given what `prepare` returned.
@@ -36,7 +32,7 @@ class Handler:
     """
 
     apply: Apply
-    prepare: Prepare = _nothing
+    prepare: Prepare | None = None
 
 
 @dataclass(frozen=True, slots=True)

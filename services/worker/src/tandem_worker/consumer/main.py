@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -14,7 +13,7 @@ from tandem_worker.consumer.handlers import Consumer
 from tandem_worker.consumer.processing import process_batch
 from tandem_worker.database import SessionFactory
 from tandem_worker.settings import ConsumerSettings
-from tandem_worker.waiting import watched
+from tandem_worker.waiting import stopped_within, watched
 
 POLL_MS = 100
 RESTART_SECONDS = (0.5, 5.0)
@@ -37,8 +36,7 @@ async def run_consumer(
             pause = RESTART_SECONDS[0] if runner.progressed else min(pause * 2, RESTART_SECONDS[1])
             log.warning("consumer starts anew", consumer=consumer.name, error=repr(error), pause_seconds=pause)
             health.beat()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), timeout=pause)
+            await stopped_within(stop, pause)
 
 
 class _Runner(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

@@ -14,7 +14,7 @@ from tandem_runtime.metrics import exemplar
 from tandem_runtime.tracing import context_from, tracer
 
 from tandem_worker.consumer import metrics
-from tandem_worker.consumer.handlers import Consumer, Handler, retry_reason
+from tandem_worker.consumer.handlers import Consumer, Prepare, retry_reason
 from tandem_worker.consumer.inbox import Outcome, Prepared, apply_once, is_due
 from tandem_worker.database import SessionFactory
 
@@ -116,17 +116,17 @@ async def _until_done(consumer: Consumer, sessions: SessionFactory, event: Event
 async def _attempt(consumer: Consumer, sessions: SessionFactory, event: Event) -> Outcome:
     handler = consumer.handlers.get(event.type)
     prepared: Prepared | None = Prepared()
-    if handler is not None:
+    if handler is not None and handler.prepare is not None:
         async with sessions() as session:
             due = await is_due(session, consumer, event)
-        prepared = await _prepare(handler, event) if due else None
+        prepared = await _prepare(handler.prepare, event) if due else None
     async with sessions.begin() as session:
         return await apply_once(session, consumer, event, prepared)
 
 
-async def _prepare(handler: Handler, event: Event) -> Prepared:
+async def _prepare(prepare: Prepare, event: Event) -> Prepared:
     try:
-        return Prepared(await handler.prepare(event))
+        return Prepared(await prepare(event))
     except Exception as error:
         if retry_reason(error):
             raise

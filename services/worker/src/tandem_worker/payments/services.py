@@ -6,7 +6,6 @@ idempotency key, transaction 2 records the outcome. A crash between them repeats
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from tandem_worker.orders import stock
 from tandem_worker.payments import repository
 from tandem_worker.payments.metrics import UNSETTLED
 from tandem_worker.payments.provider import Captured, Declined, PaymentProvider, Unknown
+from tandem_worker.waiting import stopped_within
 
 RECONCILED_AT_ONCE = 50
 log = structlog.get_logger()
@@ -92,10 +92,7 @@ class Payments:
         Each round goes on behind the last one's end, so that none waits for those before it to become clear.
         """
         behind: UUID | None = None
-        while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), timeout=pause_seconds)
-                return
+        while not await stopped_within(stop, pause_seconds):
             try:
                 async with self._sessions() as session:
                     unsettled = await repository.unsettled_attempts(

@@ -1,7 +1,6 @@
 """The relay's loop: own shards, read, publish, delete; begin anew after any error."""
 
 import asyncio
-from contextlib import suppress
 
 import psycopg
 import structlog
@@ -15,7 +14,7 @@ from tandem_worker.relay import metrics, outbox
 from tandem_worker.relay.outbox import Aggregate
 from tandem_worker.relay.publisher import publish
 from tandem_worker.settings import RelaySettings
-from tandem_worker.waiting import watched
+from tandem_worker.waiting import stopped_within, watched
 
 IDLE_SECONDS = (0.005, 0.1)
 RESTART_SECONDS = (0.2, 5.0)
@@ -45,8 +44,7 @@ async def run_relay(settings: RelaySettings, health: Health, stop: asyncio.Event
             metrics.FAILURES.labels(reason="database" if isinstance(error, psycopg.Error) else "broker").inc()
             log.warning("relay starts anew", error=repr(error), pause_seconds=pause)
             health.beat()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), timeout=pause)
+            await stopped_within(stop, pause)
 
 
 class Relay:
@@ -86,8 +84,7 @@ class Relay:
             if full:
                 continue  # no pause after a full batch: there is a backlog
             idle = IDLE_SECONDS[0] if published else min(idle * 2, IDLE_SECONDS[1])
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), timeout=idle)
+            await stopped_within(self._stop, idle)
 
     async def _publish_batch(
         self, connection: psycopg.AsyncConnection, producer: AIOKafkaProducer
