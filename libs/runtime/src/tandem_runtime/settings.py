@@ -1,14 +1,26 @@
 """Settings that every process shares, and how wrong ones are reported."""
 
 import sys
-from typing import Literal, NoReturn, TypeVar
+from typing import Annotated, Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 PREFIX = "TANDEM_"
+
+
+def _must_be_an_origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise ValueError("must be scheme, host and port alone, such as https://api.example.com")
+    return url
+
+
+# The address of one of our services, without a slash at its end: paths are appended to it.
+Origin = Annotated[str, AfterValidator(_must_be_an_origin)]
 
 
 class RuntimeSettings(BaseSettings):

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, SecretStr, field_validator, model_validator
-from tandem_runtime.settings import RuntimeSettings
+from tandem_runtime.settings import Origin, RuntimeSettings
 
 DEVELOPMENT_SECRET = "not-secret-for-development-and-tests-only"  # noqa: S105 - refused in production
 MINIMUM_SECRET_LENGTH = 50
@@ -32,8 +32,8 @@ class Settings(RuntimeSettings):
     trusted_proxies: str = "127.0.0.1,::1"
     trusted_proxy_count: int = Field(default=0, ge=0)
 
-    admin_url: str = "http://127.0.0.1:8000"
-    api_url: str = "http://127.0.0.1:8001"
+    admin_url: Origin = "http://127.0.0.1:8000"
+    api_url: Origin = "http://127.0.0.1:8001"
     # Filled by `tandem-manage collectstatic`; without it, files are served from the packages, under plain names.
     static_root: Path | None = None
 
@@ -49,14 +49,6 @@ class Settings(RuntimeSettings):
     @property
     def admin_host(self) -> str:
         return urlsplit(self.admin_url).hostname or ""
-
-    @field_validator("admin_url", "api_url")
-    @classmethod
-    def must_be_an_origin(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
-            raise ValueError("must be scheme, host and port alone, such as https://admin.example.com")
-        return url
 
     @field_validator("oidc_private_key")
     @classmethod
