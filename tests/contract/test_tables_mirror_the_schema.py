@@ -19,6 +19,7 @@ INSERTED_BY_SERVICES = {
         "orders_paymentattempt",
         "events_consumerposition",
         "events_deadletter",
+        "events_deadletterdecision",
     ],
 }
 

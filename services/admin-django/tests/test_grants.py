@@ -65,6 +65,14 @@ FORBIDDEN = [
     ("tandem_admin", "UPDATE events_consumerposition SET version = 1"),
     ("tandem_worker", "DELETE FROM events_consumerposition"),
     ("tandem_admin", "DELETE FROM events_deadletter"),
+    ("tandem_admin", "UPDATE events_deadletter SET state = 'discarded'"),
+    ("tandem_worker", "UPDATE events_deadletter SET body = '{}'"),
+    # Who decided what, and why, stays.
+    ("tandem_admin", "UPDATE events_deadletterdecision SET outcome = 'done'"),
+    ("tandem_admin", "INSERT INTO events_deadletterdecision (decided_at) VALUES (now())"),
+    ("tandem_worker", "UPDATE events_deadletterdecision SET decided_by = 'somebody else'"),
+    ("tandem_worker", "DELETE FROM events_deadletterdecision"),
+    ("tandem_api", "SELECT * FROM events_deadletterdecision"),
     ("tandem_relay", "SELECT append_event('order', uuidv7(), 'order.paid.v1', '{}', '{}')"),
     ("tandem_relay", "UPDATE events_outboxevent SET payload = '{}'"),
 ]

@@ -1,10 +1,11 @@
 """The event backbone's tables, and `append_event`."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, SmallInteger, String, Text, bindparam, func, select, text
+from sqlalchemy import BigInteger, DateTime, Identity, Integer, SmallInteger, String, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -58,8 +59,30 @@ class DeadLetter(Table):
     body: Mapped[str] = mapped_column(Text)
     headers: Mapped[dict[str, str]] = mapped_column(JSONB)
     state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(16), server_default=text("'poison'"))
     error: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     created_at: Mapped[CreatedAt]
+    settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class DeadLetterDecision(Table):
+    """What a person decided about a dead letter; the consumer carries it out."""
+
+    __tablename__ = "events_deadletterdecision"
+
+    id: Mapped[UuidPrimaryKey]
+    consumer: Mapped[str] = mapped_column(String(64))
+    aggregate_type: Mapped[str] = mapped_column(String(32))
+    aggregate_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(BigInteger)
+    action: Mapped[str] = mapped_column(String(32))
+    why: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(String(254))
+    decided_at: Mapped[CreatedAt]
+    outcome: Mapped[str] = mapped_column(String(16), server_default=text("'pending'"))
+    detail: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    carried_out_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 async def append_event(session: AsyncSession, aggregate_id: UUID, payload: Payload, headers: Mapping[str, str]) -> int:

@@ -38,6 +38,10 @@ TABLES: dict[Role, dict[str, str]] = {
         "events_outboxevent": READ,
         "events_consumerposition": READ,
         "events_deadletter": READ,
+        # A decision stays as it was made; what became of it is for the consumer to write.
+        "events_deadletterdecision": (
+            "SELECT, INSERT (consumer, aggregate_type, aggregate_id, version, action, why, decided_by)"
+        ),
     },
     "tandem_api": {
         "users_user": "SELECT (id, email, name, is_active)",
@@ -58,7 +62,11 @@ TABLES: dict[Role, dict[str, str]] = {
         "orders_timelineentry": "SELECT, INSERT",
         "orders_paymentattempt": "SELECT, INSERT, UPDATE (state, provider_id, decline_code)",
         "events_consumerposition": "SELECT, INSERT, UPDATE (version)",
-        "events_deadletter": "SELECT, INSERT",
+        "events_deadletter": "SELECT, INSERT, UPDATE (state, reason, error, attempts, settled_at)",
+        "events_deadletterdecision": (
+            "SELECT, INSERT (consumer, aggregate_type, aggregate_id, version, action, why, decided_by),"
+            " UPDATE (outcome, detail, carried_out_at)"
+        ),
     },
     "tandem_relay": {
         "events_outboxevent": "SELECT, DELETE",

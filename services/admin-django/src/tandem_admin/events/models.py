@@ -56,13 +56,23 @@ class ConsumerPosition(models.Model):
 
 
 class DeadLetter(models.Model):
-    """An event that a consumer cannot apply, or (`queued`) one that waits behind such an event of its aggregate."""
+    """An event that a consumer could not apply, or one that waits behind such an event of its aggregate.
+
+    `dead` waits for a person, `queued` for those before it; `replayed` and `discarded` are settled. A record that is no
+    event has its partition for an aggregate and its offset + 1 for a version.
+    """
 
     class State(models.TextChoices):
         DEAD = "dead"
         QUEUED = "queued"
         REPLAYED = "replayed"
         DISCARDED = "discarded"
+
+    class Reason(models.TextChoices):
+        POISON = "poison", "The handler failed"
+        GAP = "gap", "An earlier version is missing"
+        MALFORMED = "malformed", "The record is no event"
+        BEHIND = "behind", "An earlier event is dead"
 
     id = uuid_primary_key()
     consumer = models.CharField(max_length=64)
@@ -72,13 +82,25 @@ class DeadLetter(models.Model):
     version = models.BigIntegerField()
     type = models.CharField(max_length=64)
     body = models.TextField()
-    headers = models.JSONField()
+    headers = models.JSONField(help_text="Source, time and W3C trace context of the event.")
     state = models.CharField(max_length=16, choices=State)
+    reason = models.CharField(max_length=16, choices=Reason, db_default=Reason.POISON.value)
     error = models.TextField(db_default="", blank=True)
+    attempts = models.PositiveIntegerField(default=0, db_default=0, help_text="How often the handler was tried.")
     created_at = created_at()
+    settled_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ("-id",)
+        indexes = (
+            # What waits, by aggregate and in order: the consumer asks before each event, so it stays small.
+            models.Index(
+                fields=["consumer", "aggregate_type", "aggregate_id", "version"],
+                condition=models.Q(state__in=["dead", "queued"]),
+                name="events_deadletter_waiting",
+            ),
+            models.Index(fields=["consumer", "created_at"], name="events_deadletter_age"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["consumer", "aggregate_type", "aggregate_id", "version"], name="events_deadletter_event_once"
@@ -87,7 +109,78 @@ class DeadLetter(models.Model):
                 name="events_deadletter_state_known",
                 condition=models.Q(state__in=["dead", "queued", "replayed", "discarded"]),
             ),
+            models.CheckConstraint(
+                name="events_deadletter_reason_known",
+                condition=models.Q(reason__in=["poison", "gap", "malformed", "behind"]),
+            ),
+            models.CheckConstraint(
+                name="events_deadletter_settled_has_time",
+                condition=models.Q(state__in=["dead", "queued"], settled_at__isnull=True)
+                | models.Q(state__in=["replayed", "discarded"], settled_at__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.type} for {self.consumer}: {self.state}"
+
+
+class DeadLetterDecision(models.Model):
+    """What a person decided about a dead letter, who and why; the consumer carries it out. Rows are never deleted.
+
+    It names the letter by its event rather than by a foreign key: settled letters are purged, decisions are kept.
+    """
+
+    class Action(models.TextChoices):
+        REPLAY = "replay", "Apply it again"
+        REPLAY_DESPITE_GAP = "replay_despite_gap", "Apply it although an earlier version is missing"
+        DISCARD = "discard", "Give it up"
+
+    class Outcome(models.TextChoices):
+        PENDING = "pending"
+        DONE = "done"
+        FAILED = "failed"
+
+    id = uuid_primary_key()
+    consumer = models.CharField(max_length=64)
+    aggregate_type = models.CharField(max_length=32)
+    aggregate_id = models.UUIDField()
+    version = models.BigIntegerField()
+    action = models.CharField(max_length=32, choices=Action)
+    why = models.TextField()
+    decided_by = models.CharField(max_length=254, help_text="The email of who decided.")
+    decided_at = created_at()
+    outcome = models.CharField(max_length=16, choices=Outcome, default=Outcome.PENDING, db_default=Outcome.PENDING.value)
+    detail = models.TextField(db_default="", blank=True, help_text="Why it failed.")
+    carried_out_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index(
+                fields=["consumer", "id"],
+                condition=models.Q(outcome="pending"),
+                name="events_decision_pending",
+            ),
+            models.Index(
+                fields=["consumer", "aggregate_type", "aggregate_id", "version"], name="events_decision_letter"
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=["consumer", "aggregate_type", "aggregate_id", "version"],
+                condition=models.Q(outcome="pending"),
+                name="events_decision_one_pending",
+            ),
+            models.CheckConstraint(
+                name="events_decision_action_known",
+                condition=models.Q(action__in=["replay", "replay_despite_gap", "discard"]),
+            ),
+            models.CheckConstraint(
+                name="events_decision_outcome_known", condition=models.Q(outcome__in=["pending", "done", "failed"])
+            ),
+            models.CheckConstraint(name="events_decision_says_why", condition=~models.Q(why="")),
+            models.CheckConstraint(name="events_decision_says_who", condition=~models.Q(decided_by="")),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.action} version {self.version} for {self.consumer}: {self.outcome}"
