@@ -149,7 +149,9 @@ class DeadLetterDecision(models.Model):
     why = models.TextField()
     decided_by = models.CharField(max_length=254, help_text="The email of who decided.")
     decided_at = created_at()
-    outcome = models.CharField(max_length=16, choices=Outcome, default=Outcome.PENDING, db_default=Outcome.PENDING.value)
+    outcome = models.CharField(
+        max_length=16, choices=Outcome, default=Outcome.PENDING, db_default=Outcome.PENDING.value
+    )
     detail = models.TextField(db_default="", blank=True, help_text="Why it failed.")
     carried_out_at = models.DateTimeField(null=True, editable=False)
 
