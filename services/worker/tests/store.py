@@ -1,5 +1,6 @@
 """A store in a test's own database: what customers and staff do to it, and what came of it."""
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,14 +14,20 @@ from tandem_contracts.payloads import Money
 from tandem_local.databases import Database
 from tandem_tables.orders import Order, OrderLine
 from tandem_tables.timeline import append_to_timeline
+from tandem_worker.consumer.guard import Guard
 from tandem_worker.consumer.handlers import Consumer
 from tandem_worker.consumer.inbox import Outcome
-from tandem_worker.consumer.processing import process_event
+from tandem_worker.consumer.processing import Processor
 from tandem_worker.database import SessionFactory
 from tandem_worker.relay.outbox import OutboxRow
 from tandem_worker.relay.publisher import event_of
 
 UNIT_PRICE = Money(amount=1250, currency="EUR")
+
+
+def processor(consumer: Consumer, sessions: SessionFactory, *, dead_letter_limit: int = 20) -> Processor:
+    guard = Guard(limit=dead_letter_limit, window_seconds=600)
+    return Processor(consumer, sessions, guard, asyncio.Semaphore(4))
 
 
 @dataclass
@@ -98,7 +105,8 @@ class Store:
         return outcomes
 
     async def apply(self, event: Event) -> Outcome:
-        return await process_event(self.process, self.worker, event)
+        (outcome,) = await processor(self.process, self.worker).process([event])
+        return outcome
 
     def events(self) -> list[Event]:
         """Every event in the outbox, in order: what the relay would publish."""

@@ -135,7 +135,7 @@ def told(consumer: Consumer, applied: set[UUID]) -> Consumer:
     return replace(consumer, handlers={**consumer.handlers, "order.placed.v1": Handler(apply)})
 
 
-async def test_an_order_that_has_to_wait_holds_up_its_partition_only(
+async def test_an_order_that_has_to_wait_holds_up_no_other_and_its_commit_only(
     store: Store, consumer: Consumer, settings: ConsumerSettings
 ) -> None:
     store.put_in_stock("MUG", 30)
@@ -144,12 +144,33 @@ async def test_an_order_that_has_to_wait_holds_up_its_partition_only(
     await store.run()
     await store.ask(stuck, OrderCancellationRequested, requested_by="customer")
     others = [await store.place_order({"MUG": 1}) for _ in range(12)]
-    elsewhere = [one for one in others if partition_of(one) != partition_of(stuck)]
 
     async with consuming(consumer, settings, store):
-        await carry_through(consumer, store, settings, lambda: {store.state(one) for one in elsewhere} == {"paid"})
+        await carry_through(consumer, store, settings, lambda: {store.state(one) for one in others} == {"paid"})
+        records = await read_to_end(settings.kafka_bootstrap_servers, consumer.topics[0])
+        behind = [one for one in records if one.partition == partition_of(stuck)]
 
     assert store.state(stuck) == "reserved"
+    assert await committed(consumer, settings) <= len(records) - len(behind) + 2, "its first two events were applied"
+
+
+async def test_a_full_partition_pauses_while_the_others_go_on(
+    store: Store, consumer: Consumer, settings: ConsumerSettings
+) -> None:
+    store.put_in_stock("MUG", 60)
+    stuck = await store.place_order({"MUG": 1}, total=2513)
+    store.process = consumer
+    await store.run()
+    await store.ask(stuck, OrderCancellationRequested, requested_by="customer")
+    others = [await store.place_order({"MUG": 1}) for _ in range(40)]
+    elsewhere = [one for one in others if partition_of(one) != partition_of(stuck)]
+    few = settings.model_copy(update={"consumer_partition_events": 3})
+
+    async with consuming(consumer, few, store):
+        await carry_through(consumer, store, few, lambda: {store.state(one) for one in elsewhere} == {"paid"})
+        here = {store.state(one) for one in others if partition_of(one) == partition_of(stuck)}
+
+    assert "placed" in here, "what is behind the limit stays in Kafka"
 
 
 def partition_of(order_id: UUID) -> int:
@@ -178,15 +199,22 @@ async def test_a_whole_topic_delivered_again_changes_nothing(
     assert [store.payments(one) for one in orders] == [[("captured", 2500, 0)]] * 5
 
 
-async def test_a_malformed_record_is_passed_over(store: Store, consumer: Consumer, settings: ConsumerSettings) -> None:
+async def test_a_malformed_record_becomes_a_dead_letter_and_stops_nobody(
+    store: Store, consumer: Consumer, settings: ConsumerSettings
+) -> None:
     store.put_in_stock("MUG", 1)
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
         for partition in range(4):
-            await producer.send_and_wait(consumer.topics[0], b"not an event", partition=partition)
+            await producer.send_and_wait(consumer.topics[0], b"not \0an event", partition=partition)
     order = await store.place_order({"MUG": 1})
 
     async with consuming(consumer, settings, store):
         await carry_through(consumer, store, settings, lambda: store.state(order) == "paid")
+    again = replace(consumer, name=consumer.name)
+    async with consuming(again, settings, store):
+        await carry_through(consumer, store, settings, lambda: len(store.dead_letters()) == 4)
+
+    assert store.dead_letters() == [(1, "dead")] * 4
 
 
 async def test_what_was_in_hand_when_the_database_went_away_is_applied_when_it_is_back(

@@ -1,5 +1,6 @@
 """Positions and dead letters: what makes delivery at least once an effect exactly once."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -8,11 +9,10 @@ import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from store import Store
+from store import Store, processor
 from tandem_contracts.envelope import Event
 from tandem_worker.consumer.handlers import Consumer, Handler, PoisonError, RetryableError
 from tandem_worker.consumer.inbox import Outcome
-from tandem_worker.consumer.processing import process_event
 
 ORDER = uuid4()
 
@@ -28,6 +28,11 @@ def event(version: int, *, type: str = "order.placed.v1", aggregate_id: UUID = O
         time=datetime.now(UTC),
         body=b"{}",
     )
+
+
+async def process(consumer: Consumer, store: Store, received: Event) -> Outcome:
+    (outcome,) = await processor(consumer, store.worker).process([received])
+    return outcome
 
 
 class Recorder:
@@ -71,7 +76,7 @@ async def test_an_event_is_applied_once_however_often_it_comes(store: Store) -> 
     recorder = Recorder()
 
     outcomes = [
-        await process_event(recorder.consumer(), store.worker, received)
+        await process(recorder.consumer(), store, received)
         for received in [event(1), event(1), event(2), event(1), event(2)]
     ]
 
@@ -81,7 +86,7 @@ async def test_an_event_is_applied_once_however_often_it_comes(store: Store) -> 
 
 
 async def test_a_consumer_may_begin_in_the_middle_of_a_stream(store: Store) -> None:
-    outcome = await process_event(Recorder().consumer(), store.worker, event(7))
+    outcome = await process(Recorder().consumer(), store, event(7))
 
     assert outcome is Outcome.APPLIED
 
@@ -90,7 +95,7 @@ async def test_events_without_a_handler_move_the_position_on(store: Store) -> No
     consumer = Recorder().consumer()
 
     outcomes = [
-        await process_event(consumer, store.worker, received)
+        await process(consumer, store, received)
         for received in [event(1), event(2, type="order.from_the_future.v9"), event(3)]
     ]
 
@@ -100,7 +105,7 @@ async def test_events_without_a_handler_move_the_position_on(store: Store) -> No
 async def test_a_gap_is_not_applied_over_and_holds_back_what_follows(store: Store) -> None:
     recorder = Recorder()
 
-    outcomes = [await process_event(recorder.consumer(), store.worker, event(version)) for version in (1, 3, 4, 2)]
+    outcomes = [await process(recorder.consumer(), store, event(version)) for version in (1, 3, 4, 2)]
 
     assert outcomes == ["applied", "dead", "queued", "queued"]
     assert effects(store) == [1]
@@ -110,7 +115,7 @@ async def test_a_gap_is_not_applied_over_and_holds_back_what_follows(store: Stor
 async def test_poison_becomes_a_dead_letter_without_its_effect_and_later_events_queue_behind(store: Store) -> None:
     recorder = Recorder(None, PoisonError("never"))
 
-    outcomes = [await process_event(recorder.consumer(), store.worker, event(version)) for version in (1, 2, 2, 3)]
+    outcomes = [await process(recorder.consumer(), store, event(version)) for version in (1, 2, 2, 3)]
 
     assert outcomes == ["applied", "dead", "queued", "queued"]
     assert effects(store) == [1]
@@ -122,8 +127,7 @@ async def test_poison_holds_back_its_own_aggregate_only(store: Store) -> None:
     recorder = Recorder(PoisonError("never"))
 
     outcomes = [
-        await process_event(recorder.consumer(), store.worker, received)
-        for received in [event(1), event(1, aggregate_id=uuid4())]
+        await process(recorder.consumer(), store, received) for received in [event(1), event(1, aggregate_id=uuid4())]
     ]
 
     assert outcomes == ["dead", "applied"]
@@ -133,11 +137,113 @@ async def test_poison_holds_back_its_own_aggregate_only(store: Store) -> None:
 async def test_a_passing_fault_is_waited_out_in_place(store: Store, failure: Exception) -> None:
     recorder = Recorder(failure, failure)
 
-    outcome = await process_event(recorder.consumer(), store.worker, event(1))
+    outcome = await process(recorder.consumer(), store, event(1))
 
     assert outcome is Outcome.APPLIED
     assert effects(store) == [1]
     assert store.dead_letters() == []
+
+
+class Effects:
+    """Handlers whose effect is a row, some of which fail for one of the aggregates."""
+
+    def __init__(self, *, poisoned: UUID | None = None, away: UUID | None = None) -> None:
+        self.poisoned = poisoned
+        self.away = [away]
+
+    async def apply(self, session: AsyncSession, received: Event, _: object) -> None:
+        await session.execute(
+            text(
+                "INSERT INTO events_consumerposition (consumer, aggregate_type, aggregate_id, version)"
+                " VALUES ('effect', 'order', uuidv7(), :version)"
+            ),
+            {"version": received.version},
+        )
+        if received.aggregate_id == self.poisoned:
+            raise PoisonError("never")
+        if received.aggregate_id in self.away:
+            self.away.remove(received.aggregate_id)
+            raise RetryableError("away")
+
+    def consumer(self) -> Consumer:
+        return Consumer(name="test", topics=(), handlers={"order.placed.v1": Handler(self.apply, together=True)})
+
+
+async def test_events_of_several_aggregates_are_applied_together(store: Store) -> None:
+    other = uuid4()
+    events = [event(1), event(1, aggregate_id=other), event(2, type="order.unknown.v1"), event(1), event(3)]
+
+    outcomes = await processor(Effects().consumer(), store.worker).process(events)
+
+    assert outcomes == ["applied", "applied", "passed_over", "duplicate", "applied"]
+    assert effects(store) == [1, 1, 3]
+    assert await process(Effects().consumer(), store, event(4)) is Outcome.APPLIED
+    assert await process(Effects().consumer(), store, event(1, aggregate_id=other)) is Outcome.DUPLICATE
+
+
+async def test_poison_among_many_dies_alone(store: Store) -> None:
+    poisoned = uuid4()
+    events = [event(1), event(1, aggregate_id=poisoned), event(2, aggregate_id=poisoned), event(2)]
+
+    outcomes = await processor(Effects(poisoned=poisoned).consumer(), store.worker).process(events)
+
+    assert outcomes == ["applied", "dead", "queued", "applied"]
+    assert effects(store) == [1, 2]
+    assert store.dead_letters() == [(1, "dead"), (2, "queued")]
+
+
+async def test_one_among_many_that_has_to_wait_is_tried_again(store: Store) -> None:
+    waiting = uuid4()
+    events = [event(1), event(1, aggregate_id=waiting), event(2)]
+
+    outcomes = await processor(Effects(away=waiting).consumer(), store.worker).process(events)
+
+    assert outcomes == ["applied", "applied", "applied"]
+    assert sorted(effects(store)) == [1, 1, 2]
+
+
+async def test_a_constraint_that_speaks_at_the_commit_is_poison(store: Store) -> None:
+    class Deferred(Effects):
+        async def apply(self, session: AsyncSession, received: Event, _: object) -> None:
+            await session.execute(
+                text(
+                    "INSERT INTO orders_timelineentry (order_id, version, event_type, payload)"
+                    " VALUES (uuidv7(), 1, 'order.placed.v1', '{}')"
+                )
+            )
+
+    events = [event(1), event(1, aggregate_id=uuid4())]
+
+    assert await processor(Deferred().consumer(), store.worker).process(events) == ["dead", "dead"]
+
+
+async def test_too_many_dead_letters_hold_the_next_event_instead(store: Store) -> None:
+    poisoned = PoisonError("a bad release")
+    bad = processor(Recorder(*[poisoned] * 99).consumer(), store.worker, dead_letter_limit=3)
+    for _ in range(3):
+        assert await bad.process([event(1, aggregate_id=uuid4())]) == ["dead"]
+    held = event(1, aggregate_id=uuid4())
+
+    async with asyncio.timeout(30):
+        waiting = asyncio.create_task(bad.process([held]))
+        while bad.guard.reason_against() is None:
+            await asyncio.sleep(0.05)
+        waiting.cancel()
+    assert len(store.dead_letters()) == 3
+
+    good = processor(Recorder().consumer(), store.worker, dead_letter_limit=3)
+    assert await good.process([held]) == ["applied"]
+
+
+async def test_what_queues_behind_a_dead_letter_does_not_count_against_the_guard(store: Store) -> None:
+    recorder = Recorder(PoisonError("never"))
+    few = processor(recorder.consumer(), store.worker, dead_letter_limit=2)
+
+    outcomes = [(await few.process([event(version)]))[0] for version in (1, 2, 3, 4)]
+
+    assert outcomes == ["dead", "queued", "queued", "queued"]
+    recorder.failures = [PoisonError("never")]
+    assert await few.process([event(1, aggregate_id=uuid4())]) == ["dead"]
 
 
 async def test_a_body_that_breaks_its_contract_is_poison(store: Store) -> None:
@@ -156,7 +262,7 @@ async def test_a_dead_letter_tells_the_error_and_no_secret_of_the_row(store: Sto
                 {"sku": "MUG", "note": f"tok_secret_{prepared}"},
             )
 
-    assert await process_event(Breaking().consumer(), store.worker, event(1)) is Outcome.DEAD
+    assert await process(Breaking().consumer(), store, event(1)) is Outcome.DEAD
 
     with psycopg.connect(store.database.url()) as superuser:
         row = superuser.execute("SELECT error FROM events_deadletter").fetchone()

@@ -17,8 +17,12 @@ class RelaySettings(Settings):
 
 class ConsumerSettings(Settings):
     database_pool_size: int = Field(default=10, ge=2)
-    consumer_batch_events: int = Field(default=200, ge=1, description="taken from Kafka at once")
-    consumer_concurrency: int = Field(default=8, ge=1, description="aggregates handled side by side")
+    consumer_partition_events: int = Field(default=200, ge=1, description="in hand of a partition before it pauses")
+    consumer_concurrency: int = Field(default=8, ge=1, description="transactions side by side")
+    consumer_transaction_events: int = Field(default=100, ge=1, description="at most in one transaction")
+    consumer_instance_id: str | None = Field(default=None, description="makes the member static, such as a pod's name")
+    consumer_dead_letter_limit: int = Field(default=20, ge=1, description="events that may die within the window")
+    consumer_dead_letter_window_seconds: int = Field(default=600, ge=1)
     session_timeout_ms: int = Field(default=10_000, ge=6_000, description="after which a silent consumer is replaced")
 
     @model_validator(mode="after")

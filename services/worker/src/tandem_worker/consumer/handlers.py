@@ -14,6 +14,8 @@ from tandem_contracts.envelope import Event
 class RetryableError(Exception):
     """A passing fault: somebody we need is away. The event is tried again in its place."""
 
+    reason = "unavailable"
+
 
 class PoisonError(Exception):
     """This event can never be applied. It becomes a dead letter, and its aggregate's later events queue behind it."""
@@ -29,10 +31,14 @@ class Handler:
 
     `prepare` runs before, with no transaction open: the place for calls to the outside, which must be idempotent,
     since a crash between the two repeats it.
+
+    `together` allows that events of several aggregates share the transaction, which saves most of its cost. Only for a
+    handler that locks nothing but rows of its own aggregate: else two transactions could wait for each other.
     """
 
     apply: Apply
     prepare: Prepare | None = None
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,16 @@ class Consumer:
     topics: tuple[str, ...]
     handlers: Mapping[str, Handler]
 
+    def may_share(self, event_type: str) -> bool:
+        """Whether an event of the type may be applied in one transaction with those of other aggregates."""
+        handler = self.handlers.get(event_type)
+        return handler is None or (handler.together and handler.prepare is None)
+
 
 def retry_reason(error: Exception) -> str | None:
     """Why `error` may pass by itself, as a metric label; None when it will not."""
     if isinstance(error, RetryableError):
-        return "unavailable"
+        return error.reason
     if isinstance(error, DBAPIError):
         if error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError | psycopg.InterfaceError):
             # deadlocks, serialization failures and time-outs are OperationalErrors too

@@ -1,20 +1,26 @@
-"""Applying an event exactly once in effect: its position, its effect and its dead letter in one transaction."""
+"""Applying events exactly once in effect: effect and position in one transaction, or a dead letter in another."""
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import structlog
-from sqlalchemy import exists, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.envelope import Event
-from tandem_runtime.redaction import redact_text
-from tandem_tables.events import ConsumerPosition, DeadLetter
 
-from tandem_worker.consumer.handlers import Consumer, RetryableError, retry_reason
-
-log = structlog.get_logger()
+from tandem_worker.consumer.dead_letters import bury
+from tandem_worker.consumer.guard import Guard
+from tandem_worker.consumer.handlers import Consumer, RetryableError
+from tandem_worker.consumer.positions import (
+    Aggregate,
+    advance_positions,
+    aggregate_of,
+    find_position,
+    lock_positions,
+    standing,
+    with_dead_letters,
+)
 
 
 class Outcome(StrEnum):
@@ -38,116 +44,97 @@ class Prepared:
         return self.value
 
 
-async def apply_once(session: AsyncSession, consumer: Consumer, event: Event, prepared: Prepared | None) -> Outcome:
-    """Apply `event` in the session's transaction unless it was applied before; the caller commits.
+class HandlerFailedError(Exception):
+    """A handler raised `error`; whoever owns the transaction rolls it back."""
 
-    `prepared` is None for an event that was not due (see `is_due`) when there was time to prepare it.
+    def __init__(self, error: Exception) -> None:
+        super().__init__(repr(error))
+        self.error = error
 
-    A poisonous event becomes a dead letter in the same transaction, its effects rolled back; events behind one queue as
-    dead letters of their own, so that a replay keeps the order. Raises what is retryable.
+
+async def apply_events(
+    session: AsyncSession,
+    consumer: Consumer,
+    guard: Guard,
+    events: Sequence[Event],
+    prepared: Prepared | None,
+    *,
+    around: Callable[[Event], AbstractContextManager[object]] = nullcontext,
+) -> list[Outcome]:
+    """Apply what is due of `events` in the session's transaction; the caller commits.
+
+    `events` are in order for each aggregate; they may be of several when none of them needs preparation. `prepared` is
+    None for an event that was not due (see `is_due`) when there was time to prepare it. `around` is entered for each
+    that is due. An event that cannot be applied because of those before it is buried here. Raises HandlerFailedError,
+    and what is retryable.
     """
-    position = await _lock_position(session, consumer.name, event)
-    if event.version <= position:
-        return Outcome.DUPLICATE
-    if await _has_dead_letters(session, consumer.name, event):
-        await _bury(session, consumer.name, event, state="queued", error="")
-        return Outcome.QUEUED
-    if event.version > position + 1:
-        error = f"gap: version {event.version} came after {position}"
-        await _bury(session, consumer.name, event, state="dead", error=error)
-        return Outcome.DEAD
-    if prepared is None:
-        raise RetryableError("the event became due meanwhile")
-    handler = consumer.handlers.get(event.type)
-    if handler is not None:
-        try:
-            async with session.begin_nested():
-                await handler.apply(session, event, prepared.result())
-        except Exception as error:
-            if retry_reason(error):
-                raise
-            log.exception("event is poison", consumer=consumer.name, event_id=str(event.id), event_type=event.type)
-            await _bury(session, consumer.name, event, state="dead", error=f"{type(error).__name__}: {error}")
-            return Outcome.DEAD
-    await session.execute(
-        update(ConsumerPosition)
-        .where(
-            ConsumerPosition.consumer == consumer.name,
-            ConsumerPosition.aggregate_type == event.aggregate_type,
-            ConsumerPosition.aggregate_id == event.aggregate_id,
-        )
-        .values(version=event.version)
-    )
-    return Outcome.APPLIED if handler else Outcome.PASSED_OVER
+    first_versions: dict[Aggregate, int] = {}
+    for event in events:
+        first_versions.setdefault(aggregate_of(event), event.version)
+    positions = await lock_positions(session, consumer.name, first_versions)
+    # Behind the lock: whoever buried an event of the aggregate held it too.
+    waiting = await with_dead_letters(session, consumer.name, first_versions)
+    reached: dict[Aggregate, int] = {}
+    outcomes: list[Outcome] = []
+    for event in events:
+        aggregate = aggregate_of(event)
+        match standing(event.version, position=positions[aggregate], waiting=aggregate in waiting):
+            case "duplicate":
+                outcomes.append(Outcome.DUPLICATE)
+            case "behind":
+                await bury(session, consumer.name, event, reason="behind")
+                outcomes.append(Outcome.QUEUED)
+            case "gap":
+                await guard.admit(session, consumer.name)
+                error = f"gap: version {event.version} came after {positions[aggregate]}"
+                await bury(session, consumer.name, event, reason="gap", error=error)
+                waiting.add(aggregate)
+                outcomes.append(Outcome.DEAD)
+            case "due":
+                with around(event):
+                    outcomes.append(await _handle(session, consumer, event, prepared))
+                positions[aggregate] = reached[aggregate] = event.version
+    if reached:
+        await advance_positions(session, consumer.name, reached)
+    return outcomes
 
 
 async def is_due(session: AsyncSession, consumer: Consumer, event: Event) -> bool:
     """Tell, without a lock, whether `event` is the next to apply: only then is it prepared."""
-    position = await session.scalar(
-        select(ConsumerPosition.version).where(
-            ConsumerPosition.consumer == consumer.name,
-            ConsumerPosition.aggregate_type == event.aggregate_type,
-            ConsumerPosition.aggregate_id == event.aggregate_id,
-        )
-    )
+    aggregate = aggregate_of(event)
+    position = await find_position(session, consumer.name, aggregate)
     if position is not None and event.version != position + 1:
         return False
-    return not await _has_dead_letters(session, consumer.name, event)
+    return not await with_dead_letters(session, consumer.name, {aggregate: event.version})
 
 
-async def _lock_position(session: AsyncSession, consumer: str, event: Event) -> int:
-    """The last applied version, locked until the transaction ends.
-
-    The first event that a consumer sees of an aggregate sets the position just before itself: a consumer that starts
-    late may begin anywhere in streams older than itself.
-    """
-    statement = insert(ConsumerPosition).values(
-        consumer=consumer,
-        aggregate_type=event.aggregate_type,
-        aggregate_id=event.aggregate_id,
-        version=event.version - 1,
-    )
-    return int(
-        (
-            await session.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["consumer", "aggregate_type", "aggregate_id"],
-                    set_={"version": ConsumerPosition.version},
-                ).returning(ConsumerPosition.version)
-            )
-        ).scalar_one()
-    )
+async def bury_poison(
+    session: AsyncSession, consumer: Consumer, guard: Guard, event: Event, error: BaseException
+) -> Outcome:
+    """Make `event`, whose handler failed with `error`, a dead letter, if it still is the one that is due."""
+    aggregate = aggregate_of(event)
+    positions = await lock_positions(session, consumer.name, {aggregate: event.version})
+    waiting = await with_dead_letters(session, consumer.name, positions)
+    match standing(event.version, position=positions[aggregate], waiting=aggregate in waiting):
+        case "duplicate":
+            return Outcome.DUPLICATE
+        case "behind":
+            await bury(session, consumer.name, event, reason="behind")
+            return Outcome.QUEUED
+        case _:
+            await guard.admit(session, consumer.name)
+            await bury(session, consumer.name, event, reason="poison", error=f"{type(error).__name__}: {error}")
+            return Outcome.DEAD
 
 
-async def _has_dead_letters(session: AsyncSession, consumer: str, event: Event) -> bool:
-    return bool(
-        await session.scalar(
-            select(
-                exists().where(
-                    DeadLetter.consumer == consumer,
-                    DeadLetter.aggregate_type == event.aggregate_type,
-                    DeadLetter.aggregate_id == event.aggregate_id,
-                    DeadLetter.state.in_(["dead", "queued"]),
-                )
-            )
-        )
-    )
-
-
-async def _bury(session: AsyncSession, consumer: str, event: Event, *, state: str, error: str) -> None:
-    await session.execute(
-        insert(DeadLetter)
-        .values(
-            consumer=consumer,
-            event_id=event.id,
-            aggregate_type=event.aggregate_type,
-            aggregate_id=event.aggregate_id,
-            version=event.version,
-            type=event.type,
-            body=event.body.decode(errors="replace"),
-            headers={"source": event.source, "time": event.time.isoformat(), **event.trace},
-            state=state,
-            error=redact_text(error)[:4000],
-        )
-        .on_conflict_do_nothing()
-    )
+async def _handle(session: AsyncSession, consumer: Consumer, event: Event, prepared: Prepared | None) -> Outcome:
+    handler = consumer.handlers.get(event.type)
+    if handler is None:
+        return Outcome.PASSED_OVER
+    if prepared is None:
+        raise RetryableError("the event became due meanwhile")
+    try:
+        await handler.apply(session, event, prepared.result())
+    except Exception as error:
+        raise HandlerFailedError(error) from error
+    return Outcome.APPLIED

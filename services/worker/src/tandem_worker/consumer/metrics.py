@@ -3,6 +3,13 @@ from prometheus_client import Counter, Gauge, Histogram
 EVENTS = Counter("tandem_consumer_events", "Events by what became of them.", ["consumer", "type", "outcome"])
 RETRIES = Counter("tandem_consumer_retries", "Attempts that failed for a passing reason.", ["consumer", "reason"])
 MALFORMED = Counter("tandem_consumer_malformed_records", "Records that are no Tandem events.", ["consumer", "topic"])
+WAITING = Gauge("tandem_consumer_waiting_events", "Events that wait to be tried again.", ["consumer", "reason"])
+BATCH = Histogram(
+    "tandem_consumer_transaction_events",
+    "Events taken into one transaction.",
+    ["consumer"],
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250),
+)
 IN_FLIGHT = Gauge("tandem_consumer_in_flight_events", "Events taken from Kafka and not yet committed.", ["consumer"])
 EVENT_AGE = Histogram(
     "tandem_consumer_event_age_seconds",

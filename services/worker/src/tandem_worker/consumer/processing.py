@@ -1,127 +1,172 @@
-"""A batch of records through the handlers: aggregates side by side, the events of one in order."""
+"""An event, or several that may share a transaction, through the handlers; what may pass by itself is waited out."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import uniform
+from typing import TypeVar
 
 import structlog
-from aiokafka import ConsumerRecord
 from opentelemetry import trace
-from tandem_contracts.envelope import Event, MalformedEventError, from_kafka
+from opentelemetry.trace import Span
+from sqlalchemy.exc import IntegrityError
+from tandem_contracts.envelope import Event
 from tandem_runtime.metrics import exemplar
 from tandem_runtime.tracing import context_from, tracer
 
 from tandem_worker.consumer import metrics
+from tandem_worker.consumer.dead_letters import bury
+from tandem_worker.consumer.guard import Guard
 from tandem_worker.consumer.handlers import Consumer, Prepare, retry_reason
-from tandem_worker.consumer.inbox import Outcome, Prepared, apply_once, is_due
+from tandem_worker.consumer.inbox import HandlerFailedError, Outcome, Prepared, apply_events, bury_poison, is_due
+from tandem_worker.consumer.positions import Aggregate, aggregate_of
 from tandem_worker.database import SessionFactory
 
 RETRY_SECONDS = (0.1, 10.0)
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
-async def process_batch(
-    consumer: Consumer, sessions: SessionFactory, records: Iterable[ConsumerRecord], *, bound: asyncio.Semaphore
-) -> None:
-    """Apply every record; returns when all are in the database. Passing faults are waited out inside.
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """What it takes to apply a consumer's events.
 
-    `bound` limits what is under way at once; an event that waits to be tried again does not count.
-    Cancelling is safe at any point: what has not committed is delivered again.
+    `slots` bounds what is under way at once; an event that waits to be tried again holds none.
     """
-    lanes: dict[tuple[str, object], list[Event]] = defaultdict(list)
-    for record in records:
-        event = _read(consumer, record)
-        if event is not None:
-            lanes[event.aggregate_type, event.aggregate_id].append(event)
 
-    async def run(lane: list[Event]) -> None:
-        for event in lane:
-            await process_event(consumer, sessions, event, bound=bound)
+    consumer: Consumer
+    sessions: SessionFactory
+    guard: Guard
+    slots: asyncio.Semaphore
 
-    async with asyncio.TaskGroup() as group:
-        for lane in lanes.values():
-            group.create_task(run(lane))
+    async def process(self, events: Sequence[Event]) -> list[Outcome]:
+        """Apply `events`, which are in order for each aggregate; returns when all are in the database.
 
+        Several are applied in one transaction; should that fail, each on its own, so that one that is poison or has to
+        wait is no burden to the others. Cancelling is safe at any point: what has not committed is delivered again.
+        """
+        if len(events) == 1:
+            return [await self._process_one(events[0])]
+        try:
+            outcomes = await self._process_together(events)
+        except HandlerFailedError:
+            return await self._process_each(events)
+        except Exception as error:
+            if not _may_pass_alone(error):
+                raise
+            return await self._process_each(events)
+        for event, outcome in zip(events, outcomes, strict=True):
+            self._note(event, outcome)
+        return outcomes
 
-def _read(consumer: Consumer, record: ConsumerRecord) -> Event | None:
-    try:
-        return from_kafka(record.value, record.headers)
-    except MalformedEventError as error:
-        # None of ours: the relay writes only well-formed records. It stays in Kafka for whoever wants to look.
-        metrics.MALFORMED.labels(consumer=consumer.name, topic=record.topic).inc()
-        log.error(  # noqa: TRY400 - the traceback tells nothing that the message does not
-            "malformed record passed over",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            error=str(error),
-        )
-        return None
+    async def bury_malformed(self, event: Event, error: str) -> None:
+        """Keep a record that is no event as a dead letter."""
 
+        async def attempt() -> None:
+            async with self.sessions.begin() as session:
+                await self.guard.admit(session, self.consumer.name)
+                await bury(session, self.consumer.name, event, reason="malformed", error=error)
 
-async def process_event(
-    consumer: Consumer, sessions: SessionFactory, event: Event, *, bound: asyncio.Semaphore | None = None
-) -> Outcome:
-    """Apply one event, in a span that continues the trace of its cause; retries what may pass by itself."""
-    with tracer().start_as_current_span(
-        f"process {event.type}",
-        context=context_from(event.trace),
-        kind=trace.SpanKind.CONSUMER,
-        attributes={
-            "messaging.system": "kafka",
-            "messaging.operation.name": "process",
-            "messaging.operation.type": "process",
-            "messaging.consumer.group.name": consumer.name,
-            "messaging.message.id": str(event.id),
-            "tandem.event.type": event.type,
-            "tandem.aggregate.id": str(event.aggregate_id),
-        },
-    ) as span:
-        outcome = await _until_done(consumer, sessions, event, bound or asyncio.Semaphore())
-        span.set_attribute("tandem.outcome", outcome)
-        metrics.EVENTS.labels(consumer=consumer.name, type=event.type, outcome=outcome).inc()
+        await self._until_done(event, attempt)
+
+    async def _process_together(self, events: Sequence[Event]) -> list[Outcome]:
+        async with self.slots, self.sessions.begin() as session:
+            return await apply_events(session, self.consumer, self.guard, events, Prepared(), around=self._span)
+
+    async def _process_each(self, events: Sequence[Event]) -> list[Outcome]:
+        lanes: dict[Aggregate, list[int]] = defaultdict(list)
+        for index, event in enumerate(events):
+            lanes[aggregate_of(event)].append(index)
+        outcomes: dict[int, Outcome] = {}
+
+        async def run(lane: list[int]) -> None:
+            for index in lane:
+                outcomes[index] = await self._process_one(events[index])
+
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes.values():
+                group.create_task(run(lane))
+        return [outcomes[index] for index in range(len(events))]
+
+    async def _process_one(self, event: Event) -> Outcome:
+        with self._span(event) as span:
+            outcome = await self._until_done(event, lambda: self._attempt(event))
+            span.set_attribute("tandem.outcome", outcome)
+            self._note(event, outcome)
+            return outcome
+
+    async def _attempt(self, event: Event) -> Outcome:
+        handler = self.consumer.handlers.get(event.type)
+        prepared: Prepared | None = Prepared()
+        if handler is not None and handler.prepare is not None:
+            async with self.sessions() as session:
+                due = await is_due(session, self.consumer, event)
+            prepared = await _prepare(handler.prepare, event) if due else None
+        try:
+            async with self.sessions.begin() as session:
+                (outcome,) = await apply_events(session, self.consumer, self.guard, [event], prepared)
+                return outcome
+        except HandlerFailedError as failure:
+            error = failure.error
+        except IntegrityError as deferred:  # a deferred constraint speaks at the commit
+            error = deferred
+        if retry_reason(error):
+            raise error
+        log.error("event is poison", event_type=event.type, exc_info=error, **self._names(event))
+        async with self.sessions.begin() as session:
+            return await bury_poison(session, self.consumer, self.guard, event, error)
+
+    async def _until_done(self, event: Event, attempt: Callable[[], Awaitable[T]]) -> T:
+        pause = RETRY_SECONDS[0]
+        while True:
+            try:
+                async with self.slots:
+                    return await attempt()
+            except Exception as error:
+                reason = retry_reason(error)
+                if reason is None:
+                    raise
+                metrics.RETRIES.labels(consumer=self.consumer.name, reason=reason).inc()
+                log.warning("event will be tried again", event_type=event.type, error=repr(error), **self._names(event))
+            with metrics.WAITING.labels(consumer=self.consumer.name, reason=reason).track_inprogress():
+                # Jitter, so that many lanes do not come back to a recovering database in step.
+                await asyncio.sleep(pause * uniform(0.5, 1.0))  # noqa: S311 - not a secret
+            pause = min(pause * 2, RETRY_SECONDS[1])
+
+    def _note(self, event: Event, outcome: Outcome) -> None:
+        metrics.EVENTS.labels(consumer=self.consumer.name, type=event.type, outcome=outcome).inc()
         if outcome is Outcome.APPLIED:
             age = (datetime.now(UTC) - event.time).total_seconds()
-            metrics.EVENT_AGE.labels(consumer=consumer.name, type=event.type).observe(max(0.0, age), exemplar())
-        return outcome
+            metrics.EVENT_AGE.labels(consumer=self.consumer.name, type=event.type).observe(max(0.0, age), exemplar())
+
+    def _names(self, event: Event) -> dict[str, str]:
+        return {"consumer": self.consumer.name, "aggregate_id": str(event.aggregate_id), "event_id": str(event.id)}
+
+    def _span(self, event: Event) -> AbstractContextManager[Span]:
+        """A span that continues the trace of the event's cause."""
+        return tracer().start_as_current_span(
+            f"process {event.type}",
+            context=context_from(event.trace),
+            kind=trace.SpanKind.CONSUMER,
+            attributes={
+                "messaging.system": "kafka",
+                "messaging.operation.name": "process",
+                "messaging.operation.type": "process",
+                "messaging.consumer.group.name": self.consumer.name,
+                "messaging.message.id": str(event.id),
+                "tandem.event.type": event.type,
+                "tandem.aggregate.id": str(event.aggregate_id),
+            },
+        )
 
 
-async def _until_done(consumer: Consumer, sessions: SessionFactory, event: Event, bound: asyncio.Semaphore) -> Outcome:
-    pause = RETRY_SECONDS[0]
-    while True:
-        try:
-            async with bound:
-                return await _attempt(consumer, sessions, event)
-        except Exception as error:
-            reason = retry_reason(error)
-            if reason is None:
-                raise
-            metrics.RETRIES.labels(consumer=consumer.name, reason=reason).inc()
-            log.warning(
-                "event will be tried again",
-                consumer=consumer.name,
-                event_id=str(event.id),
-                event_type=event.type,
-                aggregate_id=str(event.aggregate_id),
-                error=repr(error),
-            )
-        # Jitter, so that many lanes do not come back to a recovering database in step.
-        await asyncio.sleep(pause * uniform(0.5, 1.0))  # noqa: S311 - not a secret
-        pause = min(pause * 2, RETRY_SECONDS[1])
-
-
-async def _attempt(consumer: Consumer, sessions: SessionFactory, event: Event) -> Outcome:
-    handler = consumer.handlers.get(event.type)
-    prepared: Prepared | None = Prepared()
-    if handler is not None and handler.prepare is not None:
-        async with sessions() as session:
-            due = await is_due(session, consumer, event)
-        prepared = await _prepare(handler.prepare, event) if due else None
-    async with sessions.begin() as session:
-        return await apply_once(session, consumer, event, prepared)
+def _may_pass_alone(error: Exception) -> bool:
+    """Whether a transaction of many failed for what may be the fault, or the bad luck, of one of them."""
+    return retry_reason(error) is not None or isinstance(error, IntegrityError)
 
 
 async def _prepare(prepare: Prepare, event: Event) -> Prepared:
