@@ -1,6 +1,7 @@
 """Positions and dead letters: what makes delivery at least once an effect exactly once."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from store import Store, processor
 from tandem_contracts.envelope import Event
-from tandem_worker.consumer.handlers import Consumer, Handler, PoisonError, RetryableError
+from tandem_worker.consumer.handlers import Consumer, Handler, PoisonError, RetryableError, SetHandler
 from tandem_worker.consumer.inbox import Outcome
 
 ORDER = uuid4()
@@ -151,22 +152,23 @@ class Effects:
         self.poisoned = poisoned
         self.away = [away]
 
-    async def apply(self, session: AsyncSession, received: Event, _: object) -> None:
+    async def apply_all(self, session: AsyncSession, received: Sequence[Event]) -> None:
         await session.execute(
             text(
                 "INSERT INTO events_consumerposition (consumer, aggregate_type, aggregate_id, version)"
                 " VALUES ('effect', 'order', uuidv7(), :version)"
             ),
-            {"version": received.version},
+            [{"version": one.version} for one in received],
         )
-        if received.aggregate_id == self.poisoned:
+        aggregates = [one.aggregate_id for one in received]
+        if self.poisoned in aggregates:
             raise PoisonError("never")
-        if received.aggregate_id in self.away:
-            self.away.remove(received.aggregate_id)
+        if self.away[0] in aggregates:
+            self.away[0] = None
             raise RetryableError("away")
 
     def consumer(self) -> Consumer:
-        return Consumer(name="test", topics=(), handlers={"order.placed.v1": Handler(self.apply, together=True)})
+        return Consumer(name="test", topics=(), handlers={"order.placed.v1": SetHandler(self.apply_all)})
 
 
 async def test_events_of_several_aggregates_are_applied_together(store: Store) -> None:
@@ -204,7 +206,7 @@ async def test_one_among_many_that_has_to_wait_is_tried_again(store: Store) -> N
 
 async def test_a_constraint_that_speaks_at_the_commit_is_poison(store: Store) -> None:
     class Deferred(Effects):
-        async def apply(self, session: AsyncSession, received: Event, _: object) -> None:
+        async def apply_all(self, session: AsyncSession, received: Sequence[Event]) -> None:
             await session.execute(
                 text(
                     "INSERT INTO orders_timelineentry (order_id, version, event_type, payload)"

@@ -26,13 +26,16 @@ SessionFactory = async_sessionmaker[AsyncSession]
 
 @asynccontextmanager
 async def session_factory(url: str, *, pool_size: int, application: str) -> AsyncIterator[SessionFactory]:
-    """Sessions over a pool of at most `pool_size` connections, closed at the end."""
+    """Sessions over a pool of at most `pool_size` connections, closed at the end.
+
+    A connection is not tested before it is used, which would cost each event a round trip: all that uses one is tried
+    again when the connection turns out to be lost, and the pool then makes its connections anew.
+    """
     engine: AsyncEngine = create_async_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
         hide_parameters=True,  # they would end in logs: payment tokens are among them
-        pool_pre_ping=True,
         connect_args={"options": SERVER_OPTIONS, "application_name": application, **CLIENT_OPTIONS},
     )
     try:

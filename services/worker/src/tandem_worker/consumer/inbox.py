@@ -1,7 +1,7 @@
 """Applying events exactly once in effect: effect and position in one transaction, or a dead letter in another."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,7 @@ from tandem_contracts.envelope import Event
 
 from tandem_worker.consumer.dead_letters import bury
 from tandem_worker.consumer.guard import Guard
-from tandem_worker.consumer.handlers import Consumer, RetryableError
+from tandem_worker.consumer.handlers import Consumer, Handler, RetryableError, SetHandler
 from tandem_worker.consumer.positions import (
     Aggregate,
     advance_positions,
@@ -58,15 +58,12 @@ async def apply_events(
     guard: Guard,
     events: Sequence[Event],
     prepared: Prepared | None,
-    *,
-    around: Callable[[Event], AbstractContextManager[object]] = nullcontext,
 ) -> list[Outcome]:
     """Apply what is due of `events` in the session's transaction; the caller commits.
 
-    `events` are in order for each aggregate; they may be of several when none of them needs preparation. `prepared` is
-    None for an event that was not due (see `is_due`) when there was time to prepare it. `around` is entered for each
-    that is due. An event that cannot be applied because of those before it is buried here. Raises HandlerFailedError,
-    and what is retryable.
+    `events` are in order for each aggregate, and several only of types that may share (see `Consumer.may_share`).
+    `prepared` is None for an event that was not due (see `is_due`) when there was time to prepare it. An event that
+    cannot be applied because of those before it is buried here. Raises HandlerFailedError, and what is retryable.
     """
     first_versions: dict[Aggregate, int] = {}
     for event in events:
@@ -75,6 +72,7 @@ async def apply_events(
     # Behind the lock: whoever buried an event of the aggregate held it too.
     waiting = await with_dead_letters(session, consumer.name, first_versions)
     reached: dict[Aggregate, int] = {}
+    due: dict[Aggregate, deque[Event]] = {}
     outcomes: list[Outcome] = []
     for event in events:
         aggregate = aggregate_of(event)
@@ -91,9 +89,11 @@ async def apply_events(
                 waiting.add(aggregate)
                 outcomes.append(Outcome.DEAD)
             case "due":
-                with around(event):
-                    outcomes.append(await _handle(session, consumer, event, prepared))
+                due.setdefault(aggregate, deque()).append(event)
                 positions[aggregate] = reached[aggregate] = event.version
+                outcomes.append(Outcome.APPLIED if event.type in consumer.handlers else Outcome.PASSED_OVER)
+    for event_type, sharing in _by_type(due.values()):
+        await _handle(session, consumer.handlers.get(event_type), sharing, prepared)
     if reached:
         await advance_positions(session, consumer.name, reached)
     return outcomes
@@ -127,14 +127,29 @@ async def bury_poison(
             return Outcome.DEAD
 
 
-async def _handle(session: AsyncSession, consumer: Consumer, event: Event, prepared: Prepared | None) -> Outcome:
-    handler = consumer.handlers.get(event.type)
+def _by_type(lanes: Iterable[deque[Event]]) -> Iterator[tuple[str, list[Event]]]:
+    """Empty `lanes`, the events of one aggregate each: type by type as many as there are, each lane in its order."""
+    while waiting := [lane for lane in lanes if lane]:
+        event_type = waiting[0][0].type
+        sharing: list[Event] = []
+        for lane in waiting:
+            while lane and lane[0].type == event_type:
+                sharing.append(lane.popleft())
+        yield event_type, sharing
+
+
+async def _handle(
+    session: AsyncSession, handler: Handler | SetHandler | None, events: list[Event], prepared: Prepared | None
+) -> None:
     if handler is None:
-        return Outcome.PASSED_OVER
+        return
     if prepared is None:
         raise RetryableError("the event became due meanwhile")
     try:
-        await handler.apply(session, event, prepared.result())
+        if isinstance(handler, SetHandler):
+            await handler.apply_all(session, events)
+        else:
+            (event,) = events
+            await handler.apply(session, event, prepared.result())
     except Exception as error:
         raise HandlerFailedError(error) from error
-    return Outcome.APPLIED

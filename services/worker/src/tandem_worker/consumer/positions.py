@@ -73,8 +73,11 @@ async def lock_positions(
     `first_versions` has the lowest version in hand. An aggregate that the consumer never saw begins just before it: a
     consumer that starts late may begin anywhere in streams older than itself. Everybody locks in the same order.
     """
-    locked = await session.execute(LOCK, _arguments(consumer, first_versions))
-    positions: dict[Aggregate, int] = {(row[0], row[1]): row[2] for row in locked}
+    positions: dict[Aggregate, int] = {}
+    known = {aggregate: first for aggregate, first in first_versions.items() if first > 1}  # or so it seems
+    if known:
+        locked = await session.execute(LOCK, _arguments(consumer, known))
+        positions.update({(row[0], row[1]): row[2] for row in locked})
     new = {aggregate: first - 1 for aggregate, first in first_versions.items() if aggregate not in positions}
     if new:
         begun = await session.execute(BEGIN, _arguments(consumer, new) | {"versions": list(new.values())})

@@ -3,15 +3,13 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import uniform
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from opentelemetry import trace
-from opentelemetry.trace import Span
 from sqlalchemy.exc import IntegrityError
 from tandem_contracts.envelope import Event
 from tandem_runtime.metrics import exemplar
@@ -20,7 +18,7 @@ from tandem_runtime.tracing import context_from, tracer
 from tandem_worker.consumer import metrics
 from tandem_worker.consumer.dead_letters import bury
 from tandem_worker.consumer.guard import Guard
-from tandem_worker.consumer.handlers import Consumer, Prepare, retry_reason
+from tandem_worker.consumer.handlers import Consumer, Handler, Prepare, retry_reason
 from tandem_worker.consumer.inbox import HandlerFailedError, Outcome, Prepared, apply_events, bury_poison, is_due
 from tandem_worker.consumer.positions import Aggregate, aggregate_of
 from tandem_worker.database import SessionFactory
@@ -74,8 +72,13 @@ class Processor:
         await self._until_done(event, attempt)
 
     async def _process_together(self, events: Sequence[Event]) -> list[Outcome]:
-        async with self.slots, self.sessions.begin() as session:
-            return await apply_events(session, self.consumer, self.guard, events, Prepared(), around=self._span)
+        spans = [tracer().start_span(**self._span(event)) for event in events]
+        try:
+            async with self.slots, self.sessions.begin() as session:
+                return await apply_events(session, self.consumer, self.guard, events, Prepared())
+        finally:
+            for span in spans:
+                span.end()
 
     async def _process_each(self, events: Sequence[Event]) -> list[Outcome]:
         lanes: dict[Aggregate, list[int]] = defaultdict(list)
@@ -93,7 +96,7 @@ class Processor:
         return [outcomes[index] for index in range(len(events))]
 
     async def _process_one(self, event: Event) -> Outcome:
-        with self._span(event) as span:
+        with tracer().start_as_current_span(**self._span(event)) as span:
             outcome = await self._until_done(event, lambda: self._attempt(event))
             span.set_attribute("tandem.outcome", outcome)
             self._note(event, outcome)
@@ -102,7 +105,7 @@ class Processor:
     async def _attempt(self, event: Event) -> Outcome:
         handler = self.consumer.handlers.get(event.type)
         prepared: Prepared | None = Prepared()
-        if handler is not None and handler.prepare is not None:
+        if isinstance(handler, Handler) and handler.prepare is not None:
             async with self.sessions() as session:
                 due = await is_due(session, self.consumer, event)
             prepared = await _prepare(handler.prepare, event) if due else None
@@ -146,13 +149,13 @@ class Processor:
     def _names(self, event: Event) -> dict[str, str]:
         return {"consumer": self.consumer.name, "aggregate_id": str(event.aggregate_id), "event_id": str(event.id)}
 
-    def _span(self, event: Event) -> AbstractContextManager[Span]:
-        """A span that continues the trace of the event's cause."""
-        return tracer().start_as_current_span(
-            f"process {event.type}",
-            context=context_from(event.trace),
-            kind=trace.SpanKind.CONSUMER,
-            attributes={
+    def _span(self, event: Event) -> dict[str, Any]:
+        """What makes a span that continues the trace of the event's cause."""
+        return {
+            "name": f"process {event.type}",
+            "context": context_from(event.trace),
+            "kind": trace.SpanKind.CONSUMER,
+            "attributes": {
                 "messaging.system": "kafka",
                 "messaging.operation.name": "process",
                 "messaging.operation.type": "process",
@@ -161,7 +164,7 @@ class Processor:
                 "tandem.event.type": event.type,
                 "tandem.aggregate.id": str(event.aggregate_id),
             },
-        )
+        }
 
 
 def _may_pass_alone(error: Exception) -> bool:

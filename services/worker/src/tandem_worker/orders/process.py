@@ -48,7 +48,7 @@ def order_process(payments: Payments) -> Consumer:
             "order.placed.v1": Handler(process.reserve_stock),
             "order.reserved.v1": Handler(process.record_payment, prepare=process.collect_payment),
             "order.shipment_registered.v1": Handler(process.ship),
-            "order.delivery_registered.v1": Handler(process.deliver, together=True),
+            "order.delivery_registered.v1": Handler(process.deliver),
             "order.cancellation_requested.v1": Handler(process.cancel, prepare=process.refund_before_cancellation),
             "order.refund_requested.v1": Handler(process.refund, prepare=process.give_money_back),
         },
