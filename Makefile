@@ -6,6 +6,8 @@ PYTHON ?= python3
 RUN = @$(PYTHON) libs/local/start.py --stop-with-parent
 
 SOURCES = $(wildcard libs/*/src services/*/src)
+UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
+ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
 .PHONY: help demo up reset test lint types check format clean
@@ -33,10 +35,12 @@ lint: ## check style, formatting, and who may import whom
 types: ## check the types
 	$(RUN) mypy $(SOURCES)
 
-check: ## check that migrations, event schemas and the lock are up to date
+check: ## check migrations and the lock, and that events are what is published
 	$(RUN) tandem-contracts check
+	$(RUN) tandem-contracts compatible
+	@.tools/node/bin/node .tools/asyncapi/accept.mjs libs/contracts/asyncapi.json
 	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
-	@.tools/uv-*/bin/uv lock --check --quiet
+	@$(UV) lock --check --quiet
 
 format: ## repair style and formatting where that is possible
 	$(RUN) ruff check --fix
@@ -44,3 +48,15 @@ format: ## repair style and formatting where that is possible
 
 clean: ## remove what was installed into this checkout (data and the user's cache stay)
 	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+check: $(ASYNCAPI)
+
+.venv:
+	$(RUN) python -c ''
+
+# Node and AsyncAPI's parser, both from locked packages: nothing else needs them.
+$(ASYNCAPI): $(wildcard libs/contracts/asyncapi/*) uv.lock | .venv
+	@UV_PROJECT_ENVIRONMENT=.tools/node $(UV) sync --frozen --quiet --only-group node
+	@mkdir -p .tools/asyncapi && cp libs/contracts/asyncapi/* .tools/asyncapi
+	@.tools/node/bin/npm ci --prefix .tools/asyncapi --ignore-scripts --no-audit --no-fund --silent
+	@touch $@

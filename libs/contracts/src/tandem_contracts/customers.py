@@ -10,7 +10,7 @@ class CustomerEvent(Payload):
 
 
 class CustomerRegistered(CustomerEvent):
-    pass
+    """There is a new customer."""
 
 
 class CustomerDeactivated(CustomerEvent):
@@ -18,4 +18,4 @@ class CustomerDeactivated(CustomerEvent):
 
 
 class CustomerReactivated(CustomerEvent):
-    pass
+    """Requests of this customer are accepted again."""

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from tandem_contracts.payloads import Payload
 from tandem_contracts.registry import EVENT_TYPES
 
+CONTENT_TYPE = "application/json"
 TRACE_HEADERS = ("traceparent", "tracestate")
 MAX_VERSION = 2**63 - 1
 MAX_AGGREGATE_TYPE = 32
@@ -66,7 +67,7 @@ def to_kafka(event: Event) -> tuple[bytes, bytes, KafkaHeaders]:
         ("ce_subject", f"{event.aggregate_type}/{event.aggregate_id}".encode()),
         ("ce_time", event.time.isoformat().encode()),
         ("ce_aggregateversion", str(event.version).encode()),
-        ("content-type", b"application/json"),
+        ("content-type", CONTENT_TYPE.encode()),
     ]
     headers += [(name, event.trace[name].encode()) for name in TRACE_HEADERS if name in event.trace]
     return str(event.aggregate_id).encode(), event.body, headers

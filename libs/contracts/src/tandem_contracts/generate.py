@@ -1,50 +1,64 @@
-"""`tandem-contracts`: write the JSON Schemas of all event types, or check that the committed ones are up to date."""
+"""What is generated from the models and the registry, and committed: schemas, AsyncAPI document, tables of a page."""
 
-import argparse
 import json
-import sys
 from pathlib import Path
+from typing import Any
 
+from tandem_contracts import asyncapi, page
 from tandem_contracts.registry import EVENT_TYPES
 
-FOLDER = Path(__file__).parent / "schemas"
+ROOT = Path(__file__).parents[4]
+SCHEMAS = Path("libs/contracts/src/tandem_contracts/schemas")
+DOCUMENT = Path("libs/contracts/asyncapi.json")
+PAGE = Path("docs/events.md")
 
 
 def schemas() -> dict[str, str]:
     """File name to content: one JSON Schema (2020-12) for each event type."""
     return {
-        f"{name}.json": json.dumps(
+        f"{name}.json": as_json(
             {
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
                 "$id": f"urn:tandem:event:{name}",
                 **event_type.model.model_json_schema(mode="serialization"),
             },
-            indent=2,
             sort_keys=True,
         )
-        + "\n"
         for name, event_type in EVENT_TYPES.items()
     }
 
 
-def differences(folder: Path) -> list[str]:
-    """One line for each file in `folder` that is missing, out of date or of no event type."""
-    wanted = schemas()
-    found = {path.name: path.read_text() for path in folder.glob("*.json")}
-    missing = [f"{name}: missing" for name in wanted.keys() - found.keys()]
-    stale = [f"{name}: out of date" for name in wanted.keys() & found.keys() if wanted[name] != found[name]]
-    foreign = [f"{name}: no such event type" for name in found.keys() - wanted.keys()]
-    return sorted(missing + stale + foreign)
+def as_json(content: Any, *, sort_keys: bool = False) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, sort_keys=sort_keys) + "\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="tandem-contracts", description=__doc__)
-    parser.add_argument("command", choices=["generate", "check"])
-    if parser.parse_args().command == "check":
-        lines = differences(FOLDER)
-        sys.exit("\n".join([*lines, "run: tandem-contracts generate"]) if lines else 0)
-    FOLDER.mkdir(exist_ok=True)
-    for path in FOLDER.glob("*.json"):
+def differences(root: Path) -> list[str]:
+    """One line for each generated file under `root` that is missing, out of date or of no event type."""
+    wanted = _files(root)
+    lines = []
+    for path in wanted.keys() | (root / SCHEMAS).glob("*.json"):
+        if path not in wanted:
+            lines.append(f"{path.name}: no such event type")
+        elif not path.exists():
+            lines.append(f"{path.name}: missing")
+        elif path.read_text() != wanted[path]:
+            lines.append(f"{path.name}: out of date")
+    return sorted(lines)
+
+
+def write(root: Path) -> None:
+    """Bring the generated files under `root` up to date."""
+    wanted = _files(root)
+    for path in set((root / SCHEMAS).glob("*.json")) - wanted.keys():
         path.unlink()
-    for name, content in schemas().items():
-        (FOLDER / name).write_text(content)
+    for path, content in wanted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+def _files(root: Path) -> dict[Path, str]:
+    return {
+        **{root / SCHEMAS / name: content for name, content in schemas().items()},
+        root / DOCUMENT: as_json(asyncapi.document()),
+        root / PAGE: page.with_tables((root / PAGE).read_text()),
+    }

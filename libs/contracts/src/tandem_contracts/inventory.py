@@ -14,9 +14,13 @@ class StockEvent(Payload):
 
 
 class StockReceived(StockEvent):
+    """Pieces arrived in the warehouse."""
+
     quantity: int = Field(gt=0, description="pieces that arrived")
 
 
 class StockCorrected(StockEvent):
+    """The warehouse counted another number of pieces than was known."""
+
     difference: int = Field(description="pieces found (positive) or missing (negative)")
     reason: str

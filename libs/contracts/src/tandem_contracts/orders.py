@@ -28,6 +28,8 @@ class OrderEvent(Payload):
 
 
 class OrderPlaced(OrderEvent):
+    """The store accepted an order; nothing is set aside or paid yet."""
+
     total: Money
     lines: list[OrderedLine] = Field(min_length=1)
 
@@ -37,21 +39,29 @@ class OrderReserved(OrderEvent):
 
 
 class OrderPaid(OrderEvent):
+    """The payment provider confirmed that it took the money."""
+
     payment_attempt_id: UUID
     amount: Money
 
 
 class OrderRejected(OrderEvent):
+    """The order ends here: out of stock, or not paid."""
+
     reason: RejectionReason
     detail: str = ""
 
 
 class OrderCancellationRequested(OrderEvent):
+    """The customer or staff want the order cancelled."""
+
     requested_by: Requester
     reason: str = ""
 
 
 class OrderCancelled(OrderEvent):
+    """The order ends here as it was requested; what was set aside or paid is given back."""
+
     reason: str = ""
     refunded: Money | None = Field(default=None, description="what was given back, when the order had been paid")
 
@@ -64,6 +74,8 @@ class OrderShipmentRegistered(OrderEvent):
 
 
 class OrderShipped(OrderEvent):
+    """The order is on its way."""
+
     carrier: str
     tracking_number: str = ""
 
@@ -73,14 +85,18 @@ class OrderDeliveryRegistered(OrderEvent):
 
 
 class OrderDelivered(OrderEvent):
-    pass
+    """The order arrived."""
 
 
 class OrderRefundRequested(OrderEvent):
+    """Staff want the money of a paid order given back."""
+
     reason: str
 
 
 class OrderRefunded(OrderEvent):
+    """The payment provider confirmed that it gave the money back."""
+
     amount: Money
     reason: str
 
