@@ -4,7 +4,7 @@ https://www.asyncapi.com/docs/reference/specification/v3.0.0 with the Kafka bind
 those of the models, the headers those of `envelope`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -56,10 +56,10 @@ _ENVELOPE = {
 }
 
 
-def document() -> Document:
-    """The document of this release."""
+def document(event_types: Collection[EventType] = tuple(EVENT_TYPES.values())) -> Document:
+    """The document of `event_types`, by default those of this release."""
     payloads, definitions = models_json_schema(
-        [(event_type.model, "serialization") for event_type in EVENT_TYPES.values()],
+        [(event_type.model, "serialization") for event_type in event_types],
         ref_template="#/components/schemas/{model}",
     )
     return {
@@ -71,24 +71,24 @@ def document() -> Document:
             "license": {"name": "Apache 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": CONTENT_TYPE,
-        "channels": {topic.name: _channel(topic) for topic in TOPICS},
-        "operations": dict(_operations()),
+        "channels": {topic.name: _channel(topic, event_types) for topic in TOPICS},
+        "operations": dict(_operations(event_types)),
         "components": {
             "messages": {
                 event_type.name: _message(event_type, payloads[event_type.model, "serialization"])
-                for event_type in EVENT_TYPES.values()
+                for event_type in event_types
             },
             "schemas": {"CloudEvent": _ENVELOPE, **definitions["$defs"]},
         },
     }
 
 
-def _channel(topic: Topic) -> Document:
+def _channel(topic: Topic, event_types: Collection[EventType]) -> Document:
     return {
         "address": topic.name,
         "messages": {
             event_type.name: {"$ref": f"#/components/messages/{event_type.name}"}
-            for event_type in EVENT_TYPES.values()
+            for event_type in event_types
             if event_type.topic is topic
         },
         "bindings": {
@@ -101,11 +101,9 @@ def _channel(topic: Topic) -> Document:
     }
 
 
-def _operations() -> Iterable[tuple[str, Document]]:
+def _operations(event_types: Collection[EventType]) -> Iterator[tuple[str, Document]]:
     """One for each service and topic: what the service states there."""
-    stated = sorted(
-        {(owner, event_type.topic.name) for event_type in EVENT_TYPES.values() for owner in event_type.owners}
-    )
+    stated = sorted({(owner, event_type.topic.name) for event_type in event_types for owner in event_type.owners})
     for owner, topic in stated:
         yield (
             f"{owner}.{topic}",
@@ -115,7 +113,7 @@ def _operations() -> Iterable[tuple[str, Document]]:
                 "channel": {"$ref": f"#/channels/{topic}"},
                 "messages": [
                     {"$ref": f"#/channels/{topic}/messages/{event_type.name}"}
-                    for event_type in EVENT_TYPES.values()
+                    for event_type in event_types
                     if event_type.topic.name == topic and owner in event_type.owners
                 ],
             },

@@ -76,6 +76,10 @@ def _constraints(schema: Schema) -> Schema:
 
 
 def _option_changes(where: str, before: Schema, after: Schema) -> Iterator[Change]:
+    if before.get("type") != after.get("type"):
+        what = became(before.get("type", _ABSENT), after.get("type", _ABSENT))
+        yield Change(where, f"type {what}", ONE_ANOTHER)
+        return  # what else a type restricts cannot be compared
     yield from _field_changes(where, before, after)
     for keyword in sorted((before.keys() | after.keys()) - {"properties", "required"}):
         match before.get(keyword, _ABSENT), after.get(keyword, _ABSENT):
