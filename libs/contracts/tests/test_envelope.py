@@ -88,6 +88,13 @@ def test_an_unreadable_attribute_is_malformed(name: str, content: bytes | None) 
         from_kafka(value, [*(header for header in headers if header[0] != name), (name, content)])  # type: ignore[list-item]  # a foreign record may have null
 
 
+@pytest.mark.parametrize("foreign", [("ce_dataschema", b"urn:x"), ("ce_added", b"\xff"), ("retries", None)])
+def test_headers_that_nobody_here_knows_are_passed_over_whatever_they_hold(foreign: tuple[str, bytes | None]) -> None:
+    _, value, headers = to_kafka(EVENT)
+
+    assert from_kafka(value, [foreign, *headers, foreign]) == EVENT  # type: ignore[list-item]  # a foreign header may be null
+
+
 def test_a_body_that_postgres_cannot_store_is_malformed() -> None:
     _, _, headers = to_kafka(EVENT)
 

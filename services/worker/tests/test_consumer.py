@@ -1,19 +1,21 @@
 """The consumer's loop on a real Kafka: offsets behind the database, members that come and go, whole topics replayed."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
+import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
 from kafka_records import read_to_end, write
 from sqlalchemy.ext.asyncio import AsyncSession
 from store import Store
-from tandem_contracts.envelope import Event
+from tandem_contracts.envelope import Event, to_kafka
 from tandem_contracts.orders import OrderCancellationRequested
 from tandem_local.databases import Database
 from tandem_runtime.health import Health
@@ -197,6 +199,29 @@ async def test_a_whole_topic_delivered_again_changes_nothing(
     assert store.events() == before
     assert store.stock("MUG") == (15, 5)
     assert [store.payments(one) for one in orders] == [[("captured", 2500, 0)]] * 5
+
+
+async def test_what_only_a_newer_release_knows_is_passed_over(
+    store: Store, consumer: Consumer, settings: ConsumerSettings
+) -> None:
+    store.put_in_stock("MUG", 1)
+    order = await store.place_order({"MUG": 1})
+    with psycopg.connect(store.database.url()) as newer:
+        newer.execute("SELECT append_event('order', %s, 'order.paid.v2', '{\"paid\": [1, 2]}', '{}')", [order])
+    placed, unknown = store.events()
+    body = json.loads(placed.body) | {"gift": {"wrapped": True}}
+    body["lines"][0] |= {"warehouse": None}
+
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
+        for event in (replace(placed, body=json.dumps(body).encode()), unknown):
+            key, value, headers = to_kafka(event)
+            foreign = [("ce_partitionkey", b"north"), ("ce_dataschema", b"\xff"), ("retries", None)]
+            await producer.send_and_wait(consumer.topics[0], value, key=key, headers=foreign + headers)
+    async with consuming(consumer, settings, store):
+        await carry_through(consumer, store, settings, lambda: store.state(order) == "paid")
+
+    assert store.dead_letters() == []
+    assert store.types(order) == ["order.placed.v1", "order.paid.v2", "order.reserved.v1", "order.paid.v1"]
 
 
 async def test_a_malformed_record_becomes_a_dead_letter_and_stops_nobody(

@@ -75,19 +75,23 @@ def to_kafka(event: Event) -> tuple[bytes, bytes, KafkaHeaders]:
 
 def from_kafka(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Event:
     """The event in a record; MalformedEventError when an attribute is missing or unreadable."""
+    contents = dict(headers)  # whatever else is in there is for others, and need not be text
+
+    def attribute(name: str) -> str:
+        return contents[name].decode()
+
     try:
-        attributes = {name: content.decode() for name, content in headers}
-        aggregate_type, _, aggregate_id = attributes["ce_subject"].partition("/")
+        aggregate_type, _, aggregate_id = attribute("ce_subject").partition("/")
         event = Event(
-            id=UUID(attributes["ce_id"]),
-            type=attributes["ce_type"],
-            source=attributes["ce_source"],
+            id=UUID(attribute("ce_id")),
+            type=attribute("ce_type"),
+            source=attribute("ce_source"),
             aggregate_type=aggregate_type,
             aggregate_id=UUID(aggregate_id),
-            version=int(attributes["ce_aggregateversion"]),
-            time=datetime.fromisoformat(attributes["ce_time"]),
+            version=int(attribute("ce_aggregateversion")),
+            time=datetime.fromisoformat(attribute("ce_time")),
             body=value or b"",
-            trace={name: attributes[name] for name in TRACE_HEADERS if name in attributes},
+            trace={name: attribute(name) for name in TRACE_HEADERS if name in contents},
         )
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise MalformedEventError(f"not a Tandem event: {error!r}") from error
