@@ -74,7 +74,8 @@ def _resolved(node: Any, document: Document, within: tuple[str, ...] = ()) -> An
     if reference is None:
         return {name: _resolved(part, document, within) for name, part in node.items()}
     if reference in within:
-        return node  # a type within itself: its definition is compared where it begins
+        # a type within itself, compared where it begins: here only how far out that is, whatever its class is called
+        return {"within": len(within) - within.index(reference)}
     target: Any = document
     for part in reference.removeprefix("#/").split("/"):
         target = target[part]
