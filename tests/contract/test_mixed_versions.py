@@ -5,19 +5,23 @@ The last release is what it published: the AsyncAPI document that `tandem-contra
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from described import objections
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from jsonschema import Draft202012Validator
 from schema_strategies import Schema, values
 from tandem_contracts import generate, main
 from tandem_contracts.asyncapi import document
-from tandem_contracts.envelope import KafkaHeaders, from_kafka, to_kafka
+from tandem_contracts.envelope import Event, KafkaHeaders, from_kafka, to_kafka
+from tandem_contracts.orders import OrderPaid
+from tandem_contracts.payloads import Money
+from tandem_contracts.registry import EVENT_TYPES
 
 LAST: Schema = json.loads((generate.ROOT / main.PUBLISHED).read_text())
 THIS: Schema = document()
@@ -46,14 +50,6 @@ def records(release: str, name: str) -> SearchStrategy[tuple[Any, KafkaHeaders]]
         st.lists(foreign, unique=True),
     )
     return st.tuples(values(message(promised, name)["payload"], promised), headers)
-
-
-def objections(release: Schema, schema: Schema, instance: Any) -> list[str]:
-    """What a consumer of `release` would say about a record's headers or payload."""
-    validator = Draft202012Validator(
-        {**schema, "components": release["components"]}, format_checker=Draft202012Validator.FORMAT_CHECKER
-    )
-    return [error.message for error in validator.iter_errors(instance)]
 
 
 def covers(read: Any, written: Any) -> bool:
@@ -89,22 +85,47 @@ def test_the_last_release_reads_what_this_one_writes(name: str, data: st.DataObj
     payload = event.payload()
     assert payload is not None
 
-    key, value, headers = to_kafka(replace(event, body=payload.model_dump_json().encode()))
+    event_type = EVENT_TYPES[name]
+    stated = replace(
+        event,
+        aggregate_id=getattr(payload, event_type.key),
+        body=payload.model_dump_json().encode(),
+    )
 
-    expected = message(LAST, name)
-    assert objections(LAST, expected["headers"], {header: content.decode() for header, content in headers}) == []
-    assert objections(LAST, expected["payload"], json.loads(value)) == []
-    assert objections(LAST, expected["bindings"]["kafka"]["key"], key.decode()) == []
+    assert objections(LAST, event_type.topic.name, *to_kafka(stated)) == []
 
 
-def test_a_consumer_of_the_last_release_would_object_to_what_breaks_its_contract() -> None:
-    payload = message(LAST, "order.paid.v1")["payload"]
-    order = str(uuid4())
-    amount = {"amount": 1, "currency": "EUR"}
-    paid = {"order_id": order, "customer_id": order, "payment_attempt_id": order, "amount": amount}
+PAID = OrderPaid(
+    order_id=uuid4(), customer_id=uuid4(), payment_attempt_id=uuid4(), amount=Money(amount=1, currency="EUR")
+)
+EVENT = Event(
+    id=uuid4(),
+    type="order.paid.v1",
+    source="/tandem/worker",
+    aggregate_type="order",
+    aggregate_id=PAID.order_id,
+    version=3,
+    time=datetime.now(UTC),
+    body=PAID.model_dump_json().encode(),
+)
 
-    assert objections(LAST, payload, paid) == []
-    assert objections(LAST, payload, paid | {"order_id": "1"}) == ["'1' is not a 'uuid'"]
-    assert objections(LAST, payload, paid | {"amount": amount | {"currency": "euro"}}) == [
-        "'euro' does not match '^[A-Z]{3}$'"
-    ]
+
+@pytest.mark.parametrize(
+    ("topic", "change", "objection"),
+    [
+        ("tandem.catalog", {}, "order.paid.v1 is not in tandem.catalog"),
+        ("tandem.orders", {"aggregate_id": PAID.customer_id}, "is not that of the payload and the subject"),
+        ("tandem.orders", {"aggregate_type": "product"}, "does not match '^order/"),
+        ("tandem.orders", {"version": 0}, "'0' does not match"),
+        ("tandem.orders", {"body": EVENT.body.replace(b"EUR", b"euro")}, "'euro' does not match '^[A-Z]{3}$'"),
+        ("tandem.orders", {"body": EVENT.body.replace(b"payment_attempt_id", b"attempt")}, "is a required property"),
+    ],
+)
+def test_a_reader_of_the_last_release_objects_to_what_breaks_its_contract(
+    topic: str, change: dict[str, Any], objection: str
+) -> None:
+    assert objections(LAST, "tandem.orders", *to_kafka(EVENT)) == []
+
+    (told,) = objections(LAST, topic, *to_kafka(replace(EVENT, **change)))
+
+    assert objection in told

@@ -1,5 +1,7 @@
 """The demonstration as a newcomer starts it: the whole system, one order through it, nothing left."""
 
+import asyncio
+import json
 import os
 import re
 import signal
@@ -10,6 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from described import objections, stated_by
+from kafka_records import read_to_end
+from tandem_contracts import generate
+from tandem_contracts.envelope import from_kafka
+from tandem_contracts.topics import TOPICS
+from tandem_local.kafka import running_kafka
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
 SECONDS = 240
@@ -55,6 +63,27 @@ def test_one_command_carries_a_real_order_through(home: Path) -> None:
     for part in ("api", "worker-relay", "worker-orders", "payment-sandbox"):
         assert re.search(rf"^{part} .*█", trace, re.MULTILINE), f"{part} is not in the trace"
     assert_nothing_left(home)
+    assert_events_are_as_described(home)
+
+
+def assert_events_are_as_described(home: Path) -> None:
+    """Every record that is left in the topics keeps what the AsyncAPI document says."""
+    document = json.loads((generate.ROOT / generate.DOCUMENT).read_text())
+    types = set()
+    with running_kafka(home) as kafka:
+        for topic in TOPICS:
+            for record in asyncio.run(read_to_end(kafka.bootstrap_servers, topic.name)):
+                assert objections(document, topic.name, record.key, record.value, record.headers) == []
+                event = from_kafka(record.value, record.headers)
+                assert event.type in stated_by(document, event.source.removeprefix("/tandem/"))
+                types.add(event.type)
+    assert types >= {
+        "product.published.v1",
+        "stock.received.v1",
+        "order.placed.v1",
+        "order.paid.v1",
+        "order.shipped.v1",
+    }
 
 
 @pytest.mark.parametrize(
