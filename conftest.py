@@ -2,9 +2,17 @@
 
 import os
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tandem_local.testing"]
+
+# No example fails for being slow, and the same ones are tried each time: a run says something about the code, not about
+# the machine or the dice.
+hypothesis.settings.register_profile(
+    "tandem", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tandem")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -28,7 +28,7 @@ THIS: Schema = document()
 RELEASES = {"last": LAST, "this": THIS}
 
 each_published_type = pytest.mark.parametrize("name", LAST["components"]["messages"])
-some = settings(deadline=None, max_examples=25)
+some = settings(max_examples=25)
 
 
 def message(release: Schema, name: str) -> Schema:

@@ -269,7 +269,7 @@ EVOLUTION = st.one_of(FIELD.map(lambda field: (field, field)), st.tuples(st.just
 
 
 @given(st.lists(EVOLUTION, max_size=3), st.data())
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_whatever_passes_loses_no_event_of_either_release(
     evolutions: list[tuple[Any, Any]], data: st.DataObject
 ) -> None:
