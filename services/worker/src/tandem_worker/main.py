@@ -16,6 +16,7 @@ from tandem_runtime.tracing import Tracing, configure_tracing
 
 from tandem_worker.consumer.main import run_consumer
 from tandem_worker.database import session_factory
+from tandem_worker.dead_letters.main import settle_dead_letters
 from tandem_worker.orders.process import order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
@@ -57,7 +58,9 @@ async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Ev
     ):
         payments = Payments(sessions, PaymentProvider(client))
         group.create_task(payments.reconcile(stop, pause_seconds=settings.payment_reconcile_seconds))
-        group.create_task(run_consumer(order_process(payments), settings, sessions, health, stop))
+        consumer = order_process(payments)
+        group.create_task(settle_dead_letters(consumer, sessions, stop))
+        group.create_task(run_consumer(consumer, settings, sessions, health, stop))
 
 
 def _run(service: str, settings_class: type[SettingsT], role: Role[SettingsT]) -> None:

@@ -1,0 +1,17 @@
+from prometheus_client import Counter, Gauge
+
+LETTERS = Gauge(
+    "tandem_consumer_dead_letters",
+    "Dead letters that are not settled, in the database.",
+    ["consumer", "state", "reason"],
+)
+OLDEST = Gauge(
+    "tandem_consumer_oldest_dead_letter_age_seconds",
+    "Age of the oldest dead letter that is not settled; 0 when there is none.",
+    ["consumer"],
+)
+DECISIONS = Counter(
+    "tandem_consumer_decisions",
+    "Decisions about dead letters that were carried out.",
+    ["consumer", "action", "outcome"],
+)
