@@ -116,6 +116,14 @@ class Bench:
             for row in self._rows("SELECT version, action, outcome, detail FROM events_deadletterdecision ORDER BY id")
         ]
 
+    def id_of(self, version: int) -> UUID:
+        """The id of the only letter of that version that there is, or the oldest."""
+        (row, *_) = self._rows("SELECT id FROM events_deadletter WHERE version = %s ORDER BY id", version)
+        return UUID(str(row[0]))
+
+    def ids(self, state: str) -> list[UUID]:
+        return [row[0] for row in self._rows("SELECT id FROM events_deadletter WHERE state = %s ORDER BY id", state)]
+
     def effects(self, aggregate_id: UUID) -> list[int]:
         """Versions in the order in which their effects were written."""
         return [

@@ -16,6 +16,7 @@ from tandem_runtime.tracing import Tracing, configure_tracing
 
 from tandem_worker.consumer.main import run_consumer
 from tandem_worker.database import session_factory
+from tandem_worker.dead_letters.commands import dead_letters, discard, replay
 from tandem_worker.dead_letters.main import settle_dead_letters
 from tandem_worker.orders.process import order_process
 from tandem_worker.payments.provider import PaymentProvider
@@ -40,6 +41,11 @@ def relay() -> None:
 def orders() -> None:
     """Carry orders through: stock, payment, shipment."""
     _run("worker-orders", OrdersSettings, _run_orders)
+
+
+app.add_typer(dead_letters)
+app.command()(replay)
+app.command()(discard)
 
 
 async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Event) -> None:

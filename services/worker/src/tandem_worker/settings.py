@@ -4,10 +4,15 @@ from pydantic import Field, HttpUrl, SecretStr, model_validator
 from tandem_runtime.settings import RuntimeSettings
 
 
-class Settings(RuntimeSettings):
-    """What every role needs. Each has a database role of its own, which the URL names."""
+class DatabaseSettings(RuntimeSettings):
+    """What a command needs that speaks to the database alone. The URL names the database role."""
 
     database_url: SecretStr
+
+
+class Settings(DatabaseSettings):
+    """What every role needs. Each has a database role of its own."""
+
     kafka_bootstrap_servers: str
 
 
