@@ -1,7 +1,9 @@
 """Connections to Postgres."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -21,7 +23,26 @@ CLIENT_OPTIONS = {
     "tcp_user_timeout": "25000",  # milliseconds; keepalives pause while data that was sent waits for its answer
 }
 
+# Above the server's own statement time-out: who is silent for so long is not there.
+ANSWER_SECONDS = 20.0
+
 SessionFactory = async_sessionmaker[AsyncSession]
+
+
+class BoundedConnection(psycopg.AsyncConnection[Any]):
+    """Gives up on a server that does not answer.
+
+    The kernel's time-outs do not see a peer, such as a proxy, that acknowledges what it receives and does nothing else.
+    """
+
+    async def wait(self, *args: Any, **kwargs: Any) -> Any:
+        """As the library's, on which all its calls rest; OperationalError when it takes too long, and the end."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await super().wait(*args, **kwargs)
+        except TimeoutError as error:
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"no answer within {ANSWER_SECONDS} s") from error
 
 
 @asynccontextmanager
@@ -36,7 +57,12 @@ async def session_factory(url: str, *, pool_size: int, application: str) -> Asyn
         pool_size=pool_size,
         max_overflow=0,
         hide_parameters=True,  # they would end in logs: payment tokens are among them
-        connect_args={"options": SERVER_OPTIONS, "application_name": application, **CLIENT_OPTIONS},
+        connect_args={
+            "async_creator_fn": BoundedConnection.connect,
+            "options": SERVER_OPTIONS,
+            "application_name": application,
+            **CLIENT_OPTIONS,
+        },
     )
     try:
         yield async_sessionmaker(engine, expire_on_commit=False)
@@ -47,4 +73,4 @@ async def session_factory(url: str, *, pool_size: int, application: str) -> Asyn
 async def connect(url: str, *, application: str) -> psycopg.AsyncConnection:
     """One connection in autocommit mode, for what needs a session of its own: the relay's advisory locks."""
     conninfo = make_conninfo(url, options=SERVER_OPTIONS, application_name=application, **CLIENT_OPTIONS)
-    return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+    return await BoundedConnection.connect(conninfo, autocommit=True)
