@@ -79,6 +79,9 @@ def test_production_refuses(production: dict[str, str], unsafe: dict[str, str | 
         {"admin_url": "admin.example.com"},
         {"api_url": "https://api.example.com/v1"},
         {"oidc_private_key": "-----BEGIN NONSENSE-----"},
+        {"trace_url": "https://traces.example.com/"},
+        {"trace_url": "https://traces.example.com/{span_id}/{trace_id}"},
+        {"trace_url": "javascript:alert('{trace_id}')"},
     ],
 )
 def test_malformed_values_are_refused_everywhere(wrong: dict[str, str]) -> None:

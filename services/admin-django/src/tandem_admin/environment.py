@@ -34,6 +34,8 @@ class Settings(RuntimeSettings):
 
     admin_url: Origin = "http://127.0.0.1:8000"
     api_url: Origin = "http://127.0.0.1:8001"
+    # Where a trace can be looked at, such as https://traces.example.com/{trace_id}; without it there are no links.
+    trace_url: str = ""
     # Filled by `tandem-manage collectstatic`; without it, files are served from the packages, under plain names.
     static_root: Path | None = None
 
@@ -49,6 +51,13 @@ class Settings(RuntimeSettings):
     @property
     def admin_host(self) -> str:
         return urlsplit(self.admin_url).hostname or ""
+
+    @field_validator("trace_url")
+    @classmethod
+    def must_have_a_place_for_the_trace(cls, url: str) -> str:
+        if url and not (url.startswith(("https://", "http://")) and url.count("{") == url.count("{trace_id}") == 1):
+            raise ValueError("must be an address with {trace_id} in it, such as https://traces.example.com/{trace_id}")
+        return url
 
     @field_validator("oidc_private_key")
     @classmethod

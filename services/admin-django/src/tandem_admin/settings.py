@@ -47,6 +47,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "users.User"
 ROOT_URLCONF = "tandem_admin.urls"
 WSGI_APPLICATION = "tandem_admin.wsgi.application"
+TRACE_URL = SETTINGS.trace_url
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"

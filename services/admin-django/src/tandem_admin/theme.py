@@ -76,6 +76,9 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Outbox", "outbox", "events_outboxevent_changelist", "events.view_outboxevent"),
                     _page("Dead letters", "report", "events_deadletter_changelist", "events.view_deadletter"),
+                    _page(
+                        "Decisions", "gavel", "events_deadletterdecision_changelist", "events.view_deadletterdecision"
+                    ),
                 ],
             },
         ],

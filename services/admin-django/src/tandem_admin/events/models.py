@@ -1,8 +1,11 @@
 """The event backbone's tables. Only the SQL function `append_event` writes streams and outbox."""
 
+from functools import cached_property
+
 from django.db import models
 
 from tandem_admin.database.columns import created_at, uuid_primary_key
+from tandem_admin.events.querysets import DeadLetterQuerySet, DecisionQuerySet
 
 
 class Stream(models.Model):
@@ -90,6 +93,8 @@ class DeadLetter(models.Model):
     created_at = created_at()
     settled_at = models.DateTimeField(null=True, editable=False)
 
+    objects = DeadLetterQuerySet.as_manager()
+
     class Meta:
         ordering = ("-id",)
         indexes = (
@@ -101,6 +106,7 @@ class DeadLetter(models.Model):
             ),
             models.Index(fields=["consumer", "created_at"], name="events_deadletter_age"),
         )
+        permissions = (("decide_deadletter", "Can replay and discard dead letters"),)
         constraints = (
             models.UniqueConstraint(
                 fields=["consumer", "aggregate_type", "aggregate_id", "version"], name="events_deadletter_event_once"
@@ -123,6 +129,27 @@ class DeadLetter(models.Model):
     def __str__(self) -> str:
         return f"{self.type} for {self.consumer}: {self.state}"
 
+    @cached_property
+    def position(self) -> int | None:
+        """The version of the aggregate that the consumer applied last; None for a record that is no event."""
+        of_aggregate = ConsumerPosition.objects.filter(
+            consumer=self.consumer, aggregate_type=self.aggregate_type, aggregate_id=self.aggregate_id
+        )
+        return of_aggregate.values_list("version", flat=True).first()
+
+    @cached_property
+    def missing(self) -> list[int]:
+        """The first and the last of the versions before this one that neither were applied nor wait; empty if none."""
+        if self.position is None:
+            return []
+        before = DeadLetter.objects.of_aggregate(self).unsettled().filter(version__lt=self.version)
+        reached = max(self.position, before.aggregate(last=models.Max("version"))["last"] or 0)
+        return [reached + 1, self.version - 1] if self.version > reached + 1 else []
+
+    @cached_property
+    def pending_decision(self) -> "DeadLetterDecision | None":
+        return DeadLetterDecision.objects.about(self).filter(outcome=DeadLetterDecision.Outcome.PENDING).first()
+
 
 class DeadLetterDecision(models.Model):
     """What a person decided about a dead letter, who and why; the consumer carries it out. Rows are never deleted.
@@ -131,9 +158,9 @@ class DeadLetterDecision(models.Model):
     """
 
     class Action(models.TextChoices):
-        REPLAY = "replay", "Apply it again"
-        REPLAY_DESPITE_GAP = "replay_despite_gap", "Apply it although an earlier version is missing"
-        DISCARD = "discard", "Give it up"
+        REPLAY = "replay"
+        REPLAY_DESPITE_GAP = "replay_despite_gap"
+        DISCARD = "discard"
 
     class Outcome(models.TextChoices):
         PENDING = "pending"
@@ -154,6 +181,8 @@ class DeadLetterDecision(models.Model):
     )
     detail = models.TextField(db_default="", blank=True, help_text="Why it failed.")
     carried_out_at = models.DateTimeField(null=True, editable=False)
+
+    objects = DecisionQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

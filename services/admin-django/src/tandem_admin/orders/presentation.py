@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from tandem_admin.money import format_money
 from tandem_admin.orders.models import Order, PaymentAttempt, State, TimelineEntry
+from tandem_admin.traces import trace_id_of, trace_url
 
 # unfold's label variants
 STATE_COLORS = MappingProxyType(
@@ -48,7 +49,6 @@ TITLES = MappingProxyType(
 )
 # What of a payload tells staff more than the title does.
 TOLD = ("carrier", "tracking_number", "reason", "detail", "request", "requested_by")
-TRACEPARENT_FIELDS = 4
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class TimelineRow:
     since_previous: str
     details: list[tuple[str, str]]
     trace_id: str
+    trace_url: str
 
 
 def timeline_rows(entries: list[TimelineEntry]) -> list[TimelineRow]:
@@ -69,6 +70,7 @@ def timeline_rows(entries: list[TimelineEntry]) -> list[TimelineRow]:
     rows: list[TimelineRow] = []
     previous: datetime | None = None
     for entry in entries:
+        trace_id = trace_id_of(entry.traceparent)
         rows.append(
             TimelineRow(
                 version=entry.version,
@@ -81,17 +83,12 @@ def timeline_rows(entries: list[TimelineEntry]) -> list[TimelineRow]:
                 details=[
                     (name.replace("_", " "), str(entry.payload[name])) for name in TOLD if entry.payload.get(name)
                 ],
-                trace_id=trace_id_of(entry.traceparent),
+                trace_id=trace_id,
+                trace_url=trace_url(trace_id),
             )
         )
         previous = entry.occurred_at
     return rows
-
-
-def trace_id_of(traceparent: str) -> str:
-    """The trace's id in a W3C traceparent, empty when there is none."""
-    parts = traceparent.split("-")
-    return parts[1] if len(parts) == TRACEPARENT_FIELDS else ""
 
 
 def _span(seconds: float) -> str:

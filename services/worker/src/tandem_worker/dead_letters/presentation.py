@@ -6,29 +6,32 @@ from datetime import UTC, datetime
 
 from tandem_tables.events import DeadLetter, DeadLetterDecision
 
-ERROR_WIDTH = 80
-ROW = "{:<36}  {:<9}  {:<9}  {:<14}  {:<44}  {:>7}  {:<32}  {:>5}  {:>8}  {}"
+ERROR_WIDTH = 120
 HEADINGS = ("ID", "STATE", "REASON", "CONSUMER", "AGGREGATE", "VERSION", "TYPE", "TRIES", "AGE", "ERROR")
 
 
 def letter_table(letters: Iterable[DeadLetter]) -> str:
-    rows = [ROW.format(*HEADINGS)]
-    rows += [
-        ROW.format(
-            str(letter.id),
-            letter.state,
-            letter.reason,
-            letter.consumer,
-            _aggregate(letter),
-            letter.version,
-            letter.type,
-            letter.attempts,
-            age(letter.created_at),
-            _first_line(letter.error),
-        )
-        for letter in letters
+    rows = [
+        HEADINGS,
+        *(
+            (
+                str(letter.id),
+                letter.state,
+                letter.reason,
+                letter.consumer,
+                _aggregate(letter),
+                str(letter.version),
+                letter.type,
+                str(letter.attempts),
+                age(letter.created_at),
+                _first_line(letter.error),
+            )
+            for letter in letters
+        ),
     ]
-    return "\n".join(row.rstrip() for row in rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def letter_page(
