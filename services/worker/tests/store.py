@@ -20,7 +20,7 @@ from tandem_worker.consumer.inbox import Outcome
 from tandem_worker.consumer.processing import Processor
 from tandem_worker.database import SessionFactory
 from tandem_worker.relay.outbox import OutboxRow
-from tandem_worker.relay.publisher import event_of
+from tandem_worker.relay.records import event_of
 
 UNIT_PRICE = Money(amount=1250, currency="EUR")
 

@@ -21,6 +21,8 @@ FLUSH_SECONDS = 1.5
 
 log = structlog.get_logger()
 _w3c = TraceContextTextMapPropagator()
+# The last field of a traceparent; of its bits only the lowest one matters here, and the next is in use.
+_SAMPLED_FLAGS = ("01", "03")
 
 
 class Tracing:
@@ -108,11 +110,22 @@ def tracer() -> trace.Tracer:
     return trace.get_tracer("tandem")
 
 
-def trace_headers() -> dict[str, str]:
-    """Return `traceparent` (and `tracestate`) of the current context, or {} when there is none."""
+def trace_headers(context: Context | None = None) -> dict[str, str]:
+    """Return `traceparent` (and `tracestate`) of `context`, by default the current one, or {} when there is none."""
     headers: dict[str, str] = {}
-    _w3c.inject(headers)
+    _w3c.inject(headers, context=context)
     return headers
+
+
+def is_sampled(headers: Mapping[str, str]) -> bool:
+    """Tell whether this process records traces and `headers` continue one that is recorded.
+
+    Cheap, for those who would make thousands of spans a second that nobody sees.
+    """
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return False
+    flags = headers.get("traceparent", "")[-2:]
+    return flags in _SAMPLED_FLAGS
 
 
 def context_from(headers: Mapping[str, str]) -> Context:

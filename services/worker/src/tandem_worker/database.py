@@ -70,7 +70,10 @@ async def session_factory(url: str, *, pool_size: int, application: str) -> Asyn
         await engine.dispose()
 
 
-async def connect(url: str, *, application: str) -> psycopg.AsyncConnection:
-    """One connection in autocommit mode, for what needs a session of its own: the relay's advisory locks."""
-    conninfo = make_conninfo(url, options=SERVER_OPTIONS, application_name=application, **CLIENT_OPTIONS)
+async def connect(url: str, *, application: str, options: str = "") -> psycopg.AsyncConnection:
+    """One connection in autocommit mode, for what needs a session of its own: the relay's advisory locks.
+
+    `options` are the server's, such as `-c jit=off`, and win over our usual ones.
+    """
+    conninfo = make_conninfo(url, options=f"{SERVER_OPTIONS} {options}", application_name=application, **CLIENT_OPTIONS)
     return await BoundedConnection.connect(conninfo, autocommit=True)

@@ -17,7 +17,8 @@ class Settings(DatabaseSettings):
 
 
 class RelaySettings(Settings):
-    relay_batch_events: int = Field(default=500, ge=1, description="read from the outbox at once")
+    relay_batch_events: int = Field(default=2000, ge=1, description="rows of the outbox looked at, at once")
+    relay_lanes: int = Field(default=2, ge=1, le=8, description="over which the shards are divided")
 
 
 class ConsumerSettings(Settings):

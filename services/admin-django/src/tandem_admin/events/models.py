@@ -34,7 +34,6 @@ class OutboxEvent(models.Model):
 
     class Meta:
         ordering = ("id",)
-        indexes = (models.Index(fields=["shard", "id"], name="events_outboxevent_shard"),)
         constraints = (
             models.UniqueConstraint(
                 fields=["aggregate_type", "aggregate_id", "version"], name="events_outboxevent_version_unique"
