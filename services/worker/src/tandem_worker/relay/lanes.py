@@ -7,6 +7,7 @@ An aggregate belongs to a shard and a shard to a lane, hence lanes need to know 
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 import structlog
@@ -56,6 +57,7 @@ class Rounds:
     producer: AIOKafkaProducer
     suspects: Suspects
     limit: int
+    tracing: bool
 
     async def publish_until_stopped(self, lane: Lane, health: Health, stop: asyncio.Event) -> None:
         """One round after the other; without a pause while there is more, else until a hint or for 5 to 100 ms."""
@@ -82,7 +84,7 @@ class Rounds:
         rows = await self._in_order(lane, reading.rows)
         settled: Settlement[OutgoingRecord] = Settlement()
         if rows:
-            planned = plan(rows, encode, self.suspects)
+            planned = plan(rows, partial(encode, tracing=self.tracing), self.suspects)
             settled = settle(planned, await deliver(self.producer, planned.batches), self.suspects)
             if settled.published:
                 await outbox.delete(self.connection, [record.row_id for record in settled.published])

@@ -7,6 +7,7 @@ import psycopg
 import structlog
 from aiokafka.errors import KafkaError
 from tandem_runtime.health import Health
+from tandem_runtime.tracing import tracing_is_on
 
 from tandem_worker.relay import metrics, outbox
 from tandem_worker.relay.broker import running_producer
@@ -82,7 +83,7 @@ class Relay:
                 asyncio.TaskGroup() as group,
             ):
                 self._health.set_ready(True)
-                rounds = Rounds(connection, producer, self._suspects, limit)
+                rounds = Rounds(connection, producer, self._suspects, limit, tracing_is_on())
                 group.create_task(self._extend_ownership(connection))
                 for lane in self._lanes:
                     group.create_task(rounds.publish_until_stopped(lane, self._health, self._stop))

@@ -30,12 +30,15 @@ class OutgoingRecord:
     span: trace.Span | None
 
 
-def encode(row: OutboxRow) -> OutgoingRecord:
-    """The record for `row`; UnsendableError when there is none, or it is larger than any broker of ours takes."""
+def encode(row: OutboxRow, *, tracing: bool) -> OutgoingRecord:
+    """The record for `row`, with a span if `tracing` is on and somebody will see it.
+
+    UnsendableError when there can be none, or it is larger than our topics take.
+    """
     span: trace.Span | None = None
     try:
         topic = TOPIC_OF[row.aggregate_type]
-        span, context = _span(topic, row)
+        span, context = _span(topic, row, tracing=tracing)
         key, value, headers = to_kafka(event_of(row, context))
         size = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, headers)
     except Exception as error:
@@ -79,13 +82,13 @@ def event_of(row: OutboxRow, trace_context: dict[str, str]) -> Event:
     )
 
 
-def _span(topic: Topic, row: OutboxRow) -> tuple[trace.Span | None, dict[str, str]]:
+def _span(topic: Topic, row: OutboxRow, *, tracing: bool) -> tuple[trace.Span | None, dict[str, str]]:
     """A span that continues the trace of the request that stated the event, and what its consumers continue.
 
     Where nobody will see a span there is none, and the context travels on as it is.
     """
     context = {name: value for name in TRACE_HEADERS if (value := row.headers.get(name)) is not None}
-    if not is_sampled(context):
+    if not tracing or not is_sampled(context):
         return None, context
     span = tracer().start_span(
         f"send {topic.name}",
