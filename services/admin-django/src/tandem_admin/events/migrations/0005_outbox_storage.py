@@ -27,7 +27,7 @@ RESET = f"ALTER TABLE events_outboxevent RESET ({', '.join(STORAGE)})"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0003_dead_letter_decisions")]
+    dependencies = [("events", "0004_deciding")]
     operations = [
         # The relay reads by the primary key: with a choice of indexes, statistics that are out of date choose badly.
         migrations.RemoveIndex(model_name="outboxevent", name="events_outboxevent_shard"),
