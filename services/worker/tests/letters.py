@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -32,6 +33,11 @@ def event(aggregate_id: UUID, version: int, *, type: str = "order.placed.v1") ->
         body=b'{"number": 1}',
         trace={"traceparent": TRACEPARENT},
     )
+
+
+def malformed_record(offset: int) -> SimpleNamespace:
+    """What of a Kafka record is kept when it is no event."""
+    return SimpleNamespace(topic="tandem.orders", partition=0, offset=offset, timestamp=0, value=b"no")
 
 
 class Letter(NamedTuple):
@@ -78,7 +84,7 @@ class Bench:
         live = processor(self.consumer, self.store.worker, dead_letter_limit=1000)
         return [(await live.process([one]))[0] for one in events]
 
-    async def bury_malformed(self, record: Any) -> None:
+    async def bury_malformed(self, record: SimpleNamespace) -> None:
         async with self.store.worker.begin() as session:
             await bury(session, "bench", as_event(record), reason="malformed", error="not a Tandem event")
 

@@ -1,12 +1,11 @@
 """What becomes of dead letters: in order, once, whoever else is at work."""
 
 import asyncio
-from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import prometheus_client
 import pytest
-from letters import Bench, event
+from letters import Bench, event, malformed_record
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from store import Store
@@ -157,12 +156,9 @@ class TestAGap:
 
 
 class TestARecordThatIsNoEvent:
-    def record(self, offset: int) -> SimpleNamespace:
-        return SimpleNamespace(topic="tandem.orders", partition=0, offset=offset, timestamp=0, value=b"no")
-
     async def test_can_only_be_discarded(self, bench: Bench) -> None:
-        await bench.bury_malformed(self.record(4))
-        partition = as_event(self.record(4)).aggregate_id
+        await bench.bury_malformed(malformed_record(4))
+        partition = as_event(malformed_record(4)).aggregate_id
 
         bench.decide("replay", partition, 5, aggregate_type="record")
         await bench.settle()
@@ -176,9 +172,9 @@ class TestARecordThatIsNoEvent:
 
     async def test_does_not_wait_for_another_of_its_partition(self, bench: Bench) -> None:
         for offset in (4, 7):
-            await bench.bury_malformed(self.record(offset))
+            await bench.bury_malformed(malformed_record(offset))
 
-        bench.decide("discard", as_event(self.record(7)).aggregate_id, 8, aggregate_type="record")
+        bench.decide("discard", as_event(malformed_record(7)).aggregate_id, 8, aggregate_type="record")
         await bench.settle()
 
         assert [letter[:2] for letter in bench.letters()] == [(5, "dead"), (8, "discarded")]

@@ -35,7 +35,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
 class DeadLetterAdmin(ReadOnlyAdmin):
     acts = (REPLAY, REPLAY_DESPITE_GAP, DISCARD)
     actions = ("replay", "replay_despite_gap", "discard")
-    list_display = ("type", "about", "state_badge", "short_reason", "consumer", "attempts", "age", "short_error")
+    list_display = ("type", "about", "state_badge", "short_reason", "short_error", "attempts", "age", "consumer")
     list_filter = ("state", "reason", "consumer", "type")
     # Which fields: DeadLetterQuerySet.search; this shows the box.
     search_fields = ("id",)
@@ -112,7 +112,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def about(self, letter: DeadLetter) -> SafeString | str:
         url = presentation.aggregate_url(letter)
         name = presentation.short_name(letter)
-        return format_html('<a class="tandem-link" href="{}">{}</a>', url, name) if url else name
+        return format_html('<a class="tandem-link tandem-whole" href="{}">{}</a>', url, name) if url else name
 
     @display(
         description="State",
@@ -131,8 +131,8 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return timesince(letter.created_at, depth=1)
 
     @display(description="Error")
-    def short_error(self, letter: DeadLetter) -> str:
-        return presentation.last_line(letter.error)
+    def short_error(self, letter: DeadLetter) -> SafeString:
+        return format_html('<div class="tandem-wide">{}</div>', presentation.last_line(letter.error))
 
 
 @admin.register(DeadLetterDecision)

@@ -154,10 +154,11 @@ def _decide(which: Which, action: Action, *, why: str, by: str, wait_seconds: fl
             chosen = which.ids or [letter.id for letter in await decisions.find_letters(session, which)]
             if not chosen:
                 _fail("no unsettled dead letter is such")
-            refused = await decisions.why_not(session, chosen)
+            refused = await decisions.why_not(session, chosen, action)
             if which.ids and refused:  # what was named must be right; nothing is decided by halves
                 _fail(*(f"{letter_id}: {reason}" for letter_id, reason in refused.items()))
-            made = await decisions.decide(session, chosen, action, why=why, decided_by=by)
+            possible = [letter_id for letter_id in chosen if letter_id not in refused]
+            made = await decisions.decide(session, possible, action, why=why, decided_by=by)
         for letter_id, reason in refused.items():
             typer.echo(f"left alone: {letter_id} {reason}")
         for decision in made:

@@ -57,8 +57,8 @@ async def decisions_about(session: AsyncSession, letter: DeadLetter) -> Sequence
     return (await session.scalars(query.order_by(DeadLetterDecision.id))).all()
 
 
-async def why_not(session: AsyncSession, letter_ids: Collection[UUID]) -> dict[UUID, str]:
-    """About which of the letters nothing can be decided now, and why."""
+async def why_not(session: AsyncSession, letter_ids: Collection[UUID], action: Action) -> dict[UUID, str]:
+    """About which of the letters this cannot be decided now, and why."""
     rows = await session.execute(
         select(DeadLetter, DeadLetterDecision)
         .outerjoin(DeadLetterDecision, DECIDED_UPON & PENDING)
@@ -74,6 +74,8 @@ async def why_not(session: AsyncSession, letter_ids: Collection[UUID]) -> dict[U
             reasons[letter_id] = f"is {letter.state} since {letter.settled_at:%Y-%m-%d %H:%M:%S} UTC"
         elif decision is not None:
             reasons[letter_id] = f"{decision.decided_by} decided already: {decision.action}, pending"
+        elif letter.reason == "malformed" and action != "discard":
+            reasons[letter_id] = "is no event: it can only be discarded"
     return reasons
 
 
