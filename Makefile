@@ -10,7 +10,7 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up reset test lint types check format clean
+.PHONY: help demo up reset test chaos lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -27,13 +27,17 @@ reset: ## remove the data that `make demo` and `make up` keep in .tandem
 test: ## run the tests (TESTS=services/worker to run some)
 	$(RUN) pytest -n auto --dist worksteal $(TESTS)
 
+chaos: ## faults under load, and a verdict (SEED=1 MINUTES=2 RATE=6; docs/reliability.md)
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos run \
+	  $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(FOLDER),--folder $(FOLDER))
+
 lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) lint-imports
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES)
+	$(RUN) mypy $(SOURCES) tests/chaos
 
 check: ## check migrations and the lock, and that events are what is published
 	$(RUN) tandem-contracts check

@@ -3,7 +3,7 @@
 import base64
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,14 @@ PROPERTIES = files("tandem_local").joinpath("kafka.properties")
 
 
 @dataclass(frozen=True)
+class Listener:
+    """A further address of the broker: the port it listens on, and the one it tells clients there to connect to."""
+
+    port: int
+    advertised: int
+
+
+@dataclass(frozen=True)
 class KafkaServer:
     bootstrap_servers: str
     running: Running
@@ -29,9 +37,12 @@ class KafkaServer:
 
 
 @contextmanager
-def running_kafka(home: Path, *, stop: Event | None = None, record: Path | None = None) -> Iterator[KafkaServer]:
+def running_kafka(
+    home: Path, *, stop: Event | None = None, record: Path | None = None, listeners: Sequence[Listener] = ()
+) -> Iterator[KafkaServer]:
     """Run Kafka with its data in `home`/kafka while the block runs; it serves when the block begins.
 
+    `listeners` are further ones, for clients that are to come through a proxy; their ports are the caller's.
     `record` is a file in which this run, at low priority, notes what the next AOT cache is to be made from.
     Data and, if they are still free, ports are those of the last run in the same home. Topics are not created by use.
     Raises ProcessFailed with the end of its log, TimeoutError when another run uses the data.
@@ -42,7 +53,7 @@ def running_kafka(home: Path, *, stop: Event | None = None, record: Path | None 
         java = java_with(kafka_jars(home / "logs", stop=stop))
         if not (place / "data").exists():
             _format(place, java, stop)
-        server = _Node(place, java, lock, stop, record).start()
+        server = _Node(place, java, lock, stop, record, listeners).start()
         try:
             yield server
         finally:
@@ -70,12 +81,24 @@ def _format(place: Path, java: Java, stop: Event | None) -> None:
 
 def _run_format(target: Path, java: Java, stop: Event | None) -> None:
     properties = target / "server.properties"
-    properties.write_text(PROPERTIES.read_text().format(broker=9092, controller=9093, data=target))
+    properties.write_text(_properties(broker=9092, controller=9093, data=target))
     arguments = ["format", "--cluster-id", _new_id(), "--config", str(properties)]
     argv = java.command("kafka.tools.StorageTool", *arguments, temporary=target)
     run(Command(name="Kafka's storage tool", argv=argv, log=target / "log"), stop=stop)
     for leftover in (properties, target / "log"):
         leftover.unlink()
+
+
+def _properties(broker: int, controller: int, data: Path, listeners: Sequence[Listener] = ()) -> str:
+    named = {f"FURTHER_{number}": listener for number, listener in enumerate(listeners)}
+    return PROPERTIES.read_text().format(
+        broker=broker,
+        controller=controller,
+        data=data,
+        listeners="".join(f",{name}://127.0.0.1:{listener.port}" for name, listener in named.items()),
+        advertised="".join(f",{name}://127.0.0.1:{listener.advertised}" for name, listener in named.items()),
+        protocols="".join(f",{name}:PLAINTEXT" for name in named),
+    )
 
 
 def _new_id() -> str:
@@ -92,6 +115,7 @@ class _Node:
     lock: int
     stop: Event | None
     record: Path | None
+    listeners: Sequence[Listener]
 
     def start(self) -> KafkaServer:
         last_ports = self.place / "ports"
@@ -121,8 +145,7 @@ class _Node:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         properties = self.place / "server.properties"
-        text = PROPERTIES.read_text().format(broker=broker, controller=controller, data=self.place / "data")
-        properties.write_text(text)
+        properties.write_text(_properties(broker, controller, self.place / "data", self.listeners))
         flags = [f"-XX:AOTCache={self.java.aot_cache}"] if aot else []
         if self.record is not None:
             flags = ["-XX:AOTMode=record", f"-XX:AOTConfiguration={self.record}"]

@@ -11,6 +11,8 @@ from pathlib import Path
 from signal import SIGTERM, Signals
 from threading import Event
 
+import psutil
+
 from tandem_local import guard
 from tandem_local.accounts import Account
 from tandem_local.cache import Interrupted
@@ -86,6 +88,15 @@ class Running:
                 self._process.wait(0.05)
         if self.ended:
             self.check()
+
+    def signal(self, number: Signals) -> None:
+        """Send a signal to the command and what it started, past the guard that watches it; to nobody if it has ended.
+
+        Processes that left its process group, such as the backends of Postgres, do not get it.
+        """
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            for child in psutil.Process(self._process.pid).children():
+                os.killpg(child.pid, number)
 
     def ask_to_stop(self) -> None:
         """Begin to stop it; `stop()` waits for the end."""

@@ -1,0 +1,73 @@
+"""`make chaos`: faults by seed under load, and a verdict. `python -m chaos judge FOLDER` judges evidence again."""
+
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from tandem_local.processes import ProcessFailed
+from tandem_local.progress import Progress
+from tandem_local.stopping import StopRequested, stopping_on_signals
+
+from chaos.checker import violations
+from chaos.evidence import read_evidence
+from chaos.plan import plan
+from chaos.report import show, write_summary
+from chaos.run import carry_out
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+console = Console()
+
+FOLDER = Path(sys.prefix).resolve().parent / ".tandem" / "chaos"
+VIOLATED = 1
+
+
+@app.command()
+def run(
+    seed: Annotated[int | None, typer.Option(help="Of the faults; a random one by default.")] = None,
+    minutes: Annotated[float, typer.Option(help="How long there are load and faults.")] = 2.0,
+    rate: Annotated[float, typer.Option(help="Orders a second.")] = 6.0,
+    folder: Annotated[Path, typer.Option(help="Where each run leaves evidence, logs and summary.")] = FOLDER,
+) -> None:
+    """Run the system under load and faults, heal it, and judge what became of its promises."""
+    seed = secrets.randbelow(10_000) if seed is None else seed
+    place = (folder / f"{time.strftime('%Y%m%d-%H%M%S')}-seed-{seed}-{secrets.token_hex(2)}").resolve()
+    progress = Progress(console)
+    progress.say(f"seed [bold]{seed}[/], {minutes:g} minutes, evidence in {place}")
+    try:
+        with stopping_on_signals() as stop:
+            result = carry_out(
+                place,
+                plan(seed, minutes * 60),
+                seed=seed,
+                seconds=minutes * 60,
+                rate=rate,
+                progress=progress,
+                stop=stop,
+            )
+    except StopRequested as request:
+        raise typer.Exit(request.status) from None
+    except ProcessFailed as failure:
+        console.print(f"failed: {failure}", style="red", highlight=False, markup=False)
+        raise typer.Exit(2) from None
+    result.evidence.write(place)
+    found = violations(result.evidence)
+    summary = write_summary(place, seed=seed, minutes=minutes, result=result, violated=found)
+    show(summary, progress)
+    raise typer.Exit(VIOLATED if found else 0)
+
+
+@app.command()
+def judge(folder: Path) -> None:
+    """Judge the evidence of an earlier run once more."""
+    found = violations(read_evidence(folder))
+    for violation in found:
+        console.print(violation, highlight=False, markup=False, soft_wrap=True)
+    console.print("violated" if found else "all invariants hold")
+    raise typer.Exit(VIOLATED if found else 0)
+
+
+app(prog_name="chaos")

@@ -1,0 +1,1 @@
+"""What customers and staff do meanwhile, and what they were answered."""

@@ -1,0 +1,59 @@
+"""Staff in the back office, who ship and refund."""
+
+import time
+from threading import Lock
+
+import httpx
+from tandem_local.scenario.browser import Browser, UnexpectedPageError
+from tandem_local.scenario.staff import Staff
+from tandem_local.system import STAFF
+
+from chaos.load.history import Request, Try
+
+ANSWERS = {
+    "ship": {"carrier": "DHL", "tracking_number": "JD014600006281234567"},
+    "refund": {"reason": "chaos"},
+}
+REFUSED = 409
+
+
+class StaffDesk:
+    """One member of staff with a browser: one thing after the other."""
+
+    def __init__(self, admin_url: str, password: str) -> None:
+        self._admin_url = admin_url
+        self._password = password
+        self._alone = Lock()
+        self._browser: Browser | None = None
+
+    def ask(self, order_id: str, act: str) -> Request:
+        """Fill in the form of `act` for the order and send it, once; nobody repeats it."""
+        with self._alone:
+            request = Request(act, STAFF, order_id=order_id)
+            at, began = time.time(), time.monotonic()
+            status, error = self._try(order_id, act)
+            request.tries.append(Try(at, time.monotonic() - began, status, error=error))
+            return request
+
+    def _try(self, order_id: str, act: str) -> tuple[int | None, str]:
+        """The status, or none when it may have worked."""
+        try:
+            browser = self._browser = self._browser or self._logged_in()
+            browser.open(f"/admin/orders/order/{order_id}/{act}/")
+        except (httpx.HTTPError, UnexpectedPageError) as error:
+            self._browser = None
+            return REFUSED, f"nothing was sent: {error!r}"
+        try:
+            browser.submit(**ANSWERS[act])
+        except UnexpectedPageError as error:
+            refused = "no form with" in str(error) or f"answered {REFUSED}" in str(error)
+            return (REFUSED if refused else None), str(error)
+        except httpx.HTTPError as error:
+            self._browser = None
+            return None, repr(error)
+        return 200, ""
+
+    def _logged_in(self) -> Browser:
+        browser = Browser(self._admin_url)
+        Staff(browser).log_in(STAFF, self._password)
+        return browser

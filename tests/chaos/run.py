@@ -1,0 +1,91 @@
+"""One run: load and faults, healing, quiet, evidence, everything once more, evidence again."""
+
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from tandem_local.postgres import remove_postgres
+from tandem_local.progress import Progress
+
+from chaos import collect, deliveries
+from chaos.conductor import Conductor, Injected
+from chaos.evidence import Evidence
+from chaos.load.shop import Shop
+from chaos.load.staff import StaffDesk
+from chaos.plan import Fault
+from chaos.quiet import consume_all_again, wait_until_quiet
+from chaos.stage import Stage, running_stage
+
+# How long customers go on asking what became of their requests, once everything is healed.
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Result:
+    evidence: Evidence
+    injected: list[Injected]
+    stumbled: list[Fault]
+    healed: float
+    turned_away: int
+    ends: dict[str, dict[str, int]]
+    """Of each service: how often it ended, and why."""
+    left: str
+
+
+def carry_out(
+    folder: Path, plan: list[Fault], *, seed: int, seconds: float, rate: float, progress: Progress, stop: Event
+) -> Result:
+    """Run the system in `folder`, with its logs there, for `seconds` under load and faults; its data is removed."""
+    home = folder / "system"
+    try:
+        with running_stage(home, progress, stop=stop) as stage:
+            return _on(stage, plan, seed=seed, seconds=seconds, rate=rate, progress=progress)
+    finally:
+        remove_postgres(home)
+        shutil.rmtree(home / "kafka", ignore_errors=True)
+
+
+def _on(stage: Stage, plan: list[Fault], *, seed: int, seconds: float, rate: float, progress: Progress) -> Result:
+    credentials = stage.credentials
+    shop = Shop(
+        api_url=stage.api_url,
+        admin_url=stage.admin_url,
+        password=credentials.customer_password,
+        desk=StaffDesk(stage.admin_url, credentials.staff_password),
+        poison=partial(_poison, stage),
+        seed=seed,
+        rate=rate,
+    )
+    with progress.step("Customers", "log in"):
+        shop.log_customers_in()
+    conductor = Conductor(stage, plan, progress)
+    shop.open()
+    conductor.start()
+    stage.stop.wait(seconds)
+    with progress.step("All faults", "healed"):
+        conductor.heal()
+    healed = time.time()
+    with progress.step("Customers", "learn what became of their requests"):
+        shop.close(PATIENCE_SECONDS)
+    with progress.step("System", "comes to rest"):
+        quiet_seconds, left = wait_until_quiet(stage)
+    with progress.step("Evidence", "collected"):
+        tables = collect.all_tables(stage.superuser_url())
+        records = collect.whole_log(stage.bootstrap_servers())
+        payments, ledger = collect.provider_books(stage.home / "payment.sqlite")
+    with progress.step("Everything", "consumed once more"):
+        consume_all_again(stage)
+        wait_until_quiet(stage)
+        replayed = collect.all_tables(stage.superuser_url())
+    evidence = Evidence(shop.requests, records, tables, replayed, payments, ledger, quiet_seconds)
+    ends = {name: dict(service.ends) for name, service in stage.services.items() if service.ends}
+    return Result(evidence, conductor.injected, conductor.stumbled, healed, shop.turned_away, ends, left)
+
+
+def _poison(stage: Stage, order_id: str) -> None:
+    with suppress(deliveries.NOT_NOW):  # then this order stays sound, or its poison shows in the log
+        deliveries.poison(stage.superuser_url(), order_id)

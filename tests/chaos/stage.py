@@ -1,0 +1,152 @@
+"""The whole system, every connection of it led through the network that can turn bad."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+from tandem_local.credentials import Credentials, kept_credentials
+from tandem_local.kafka import KafkaServer, Listener
+from tandem_local.ports import free_port
+from tandem_local.postgres import PostgresServer
+from tandem_local.processes import Command, run
+from tandem_local.programs import OWNER, database_url, manage, program
+from tandem_local.progress import Progress
+from tandem_local.services import DATABASE, Wiring, is_ready, kept_ports
+from tandem_local.side_by_side import side_by_side
+
+from chaos import plan, servers
+from chaos.load.store import CUSTOMERS, PRODUCTS
+from chaos.network import Network, running_network
+from chaos.servers import Server
+from chaos.supervisor import Service, Supervisor
+
+START_SECONDS = 90
+# Two of each: they have to share, to stand by, to take over.
+REPLICAS = {"relay-1": "relay", "relay-2": "relay", "orders-1": "orders", "orders-2": "orders"}
+# What the product's defaults would stop at is what we inject on purpose.
+SETTINGS = {"TANDEM_CONSUMER_DEAD_LETTER_LIMIT": "1000000"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running system: its servers, its services, and the network between them."""
+
+    home: Path
+    network: Network
+    postgres: Server[PostgresServer]
+    kafka: Server[KafkaServer]
+    services: dict[str, Service]
+    credentials: Credentials
+    admin_url: str
+    api_url: str
+    """Through the network, as customers reach it."""
+    stop: Event
+
+    def superuser_url(self) -> str:
+        """Of Tandem's database, not through the network."""
+        server = self.postgres.address
+        return database_url(server.url, "postgres", server.password, DATABASE)
+
+    def bootstrap_servers(self) -> str:
+        """Of Kafka, not through the network."""
+        return self.kafka.address.bootstrap_servers
+
+
+@contextmanager
+def running_stage(home: Path, progress: Progress, *, stop: Event) -> Iterator[Stage]:
+    """Run the system in `home` while the block runs; all is ready when the block begins. Needs chaos' own home."""
+    home.mkdir(parents=True, exist_ok=True)
+    ports = kept_ports(home / "ports.json")
+    wiring = Wiring(home, ports, kept_credentials(home / "secrets.json"), traces="")
+    with ExitStack() as parts:
+        network = parts.enter_context(running_network())
+        listeners = {client: Listener(free_port(), 0) for client in (*plan.WORKERS, "api")}
+        for client, listener in listeners.items():
+            link = network.link(client, "kafka", listener.port)
+            listeners[client] = replace(listener, advertised=link.port)
+        postgres = servers.postgres(home, stop)
+        kafka = servers.kafka(home, list(listeners.values()), stop)
+        parts.callback(postgres.stop)
+        parts.callback(kafka.stop)
+        with progress.step("Postgres, Kafka", "start, schema, topics"):
+            side_by_side([lambda: _begin_postgres(wiring, postgres), lambda: _begin_kafka(wiring, kafka)], stop=stop)
+        direct = replace(wiring, postgres=postgres.start().url, kafka=kafka.start().bootstrap_servers)
+        with progress.step("Store", f"{len(PRODUCTS)} products, {len(CUSTOMERS)} customers"):
+            _set_up_store(direct, stop)
+        supervisor = Supervisor(_services(direct, network, postgres.start().port))
+        stage = Stage(
+            home=home,
+            network=network,
+            postgres=postgres,
+            kafka=kafka,
+            services=supervisor.services,
+            credentials=wiring.credentials,
+            admin_url=ports.url("admin"),
+            api_url=f"http://127.0.0.1:{network.link('client', 'api', ports.public['api']).port}",
+            stop=stop,
+        )
+        supervisor.start()
+        parts.callback(supervisor.stop)
+        with progress.step("Services", ", ".join(supervisor.services)):
+            wait_until_ready(stage)
+        yield stage
+
+
+def wait_until_ready(stage: Stage) -> None:
+    """Return when all services say that they are ready; TimeoutError after a minute and a half."""
+    waited = 0.0
+    while not all(is_ready(service.operations_port) for service in stage.services.values()):
+        waited += 0.2
+        if stage.stop.wait(0.2) or waited > START_SECONDS:
+            raise TimeoutError("a service does not become ready")
+
+
+def _begin_postgres(wiring: Wiring, postgres: Server[PostgresServer]) -> None:
+    wiring = replace(wiring, postgres=postgres.start().url)
+    settings = wiring.admin_settings(OWNER) | wiring.superuser_settings()
+    manage("create_roles", "migrate", "apply_grants", env=settings, logs=wiring.home / "logs")
+
+
+def _begin_kafka(wiring: Wiring, kafka: Server[KafkaServer]) -> None:
+    wiring = replace(wiring, kafka=kafka.start().bootstrap_servers)
+    manage("provision_topics", env=wiring.admin_settings(role=None), logs=wiring.home / "logs")
+
+
+def _set_up_store(wiring: Wiring, stop: Event) -> None:
+    settings = wiring.admin_settings() | wiring.demo_settings()
+    manage("load_demo", env=settings, logs=wiring.home / "logs", stop=stop)
+    wanted = json.dumps({"products": [list(product) for product in PRODUCTS], "customers": CUSTOMERS})
+    argv = [program("python"), str(Path(__file__).with_name("set_up_store.py")), wanted]
+    log = wiring.home / "logs" / "set-up-store.log"
+    run(Command(name="set up the store", argv=argv, env=os.environ | settings, log=log), stop=stop)
+
+
+def _services(wiring: Wiring, network: Network, postgres_port: int) -> Iterator[Service]:
+    """Every service, each finding the others through links of its own."""
+    for name in plan.SERVICES:
+        role = REPLICAS.get(name, name)
+        settings, operations_port = dict(SETTINGS), wiring.ports.operations[role]
+        seen = wiring
+        if f"{name}→postgres" in plan.LINKS:
+            port = network.link(name, "postgres", postgres_port).port
+            seen = replace(seen, postgres=seen.postgres.replace(f":{postgres_port}/", f":{port}/"))
+        if f"{name}→kafka" in plan.LINKS:
+            seen = replace(seen, kafka=f"127.0.0.1:{network.links[f'{name}→kafka'].port}")
+        if f"{name}→payment" in plan.LINKS:
+            port = network.link(name, "payment", wiring.ports.public["payment"]).port
+            settings["TANDEM_PAYMENT_URL"] = f"http://127.0.0.1:{port}"
+        if f"{name}→admin" in plan.LINKS:
+            port = network.link(name, "admin", wiring.ports.public["admin"]).port
+            settings["TANDEM_JWKS_URL"] = f"http://127.0.0.1:{port}/.well-known/jwks.json"
+        if name.endswith("-2"):
+            operations_port = free_port()
+        settings["TANDEM_OPERATIONS_PORT"] = str(operations_port)
+        command = seen.commands()[role]
+        own = replace(
+            command, name=name, env={**(command.env or {}), **settings}, log=wiring.home / "logs" / f"{name}.log"
+        )
+        yield Service(own, operations_port)
