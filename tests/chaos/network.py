@@ -6,7 +6,7 @@ import struct
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Literal
 
 from tandem_local.ports import free_port
@@ -42,13 +42,19 @@ class Link:
         self._loop = loop
         self._weather = FAIR
         self._connections: set[_Connection] = set()
+        self._server: asyncio.Server
 
     def turn(self, weather: Weather) -> None:
         """Change the weather, for connections that are there and for new ones; from any thread."""
         _result(self._turn(weather), self._loop)
 
     async def listen(self) -> None:
-        await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    def close(self) -> None:
+        self._server.close()
+        for connection in self._connections:
+            connection.close()
 
     async def _turn(self, weather: Weather) -> None:
         self._weather = weather
@@ -135,9 +141,10 @@ class Network:
 
     def __init__(self) -> None:
         self.links: dict[str, Link] = {}
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(lambda _loop, _context: None)  # a torn connection is our trade, and no news
-        self._thread = Thread(target=self._loop.run_forever, name="network", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+        self._begun = Event()
+        self._thread = Thread(target=lambda: asyncio.run(self._run()), name="network", daemon=True)
 
     def link(self, client: str, server: str, target: int) -> Link:
         """A new link, called `client`→`server`, that leads to the port `target`."""
@@ -152,10 +159,19 @@ class Network:
 
     def start(self) -> None:
         self._thread.start()
+        self._begun.wait()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_exception_handler(lambda _loop, _context: None)  # a torn connection is our trade, and no news
+        self._begun.set()
+        await self._stop.wait()
+        for link in self.links.values():
+            link.close()
 
 
 @contextmanager

@@ -136,3 +136,14 @@ def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
 def test_a_command_that_does_not_exist_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(ProcessFailed, match="No such file"):
         run(Command(name="Nothing", argv=[str(tmp_path / "nothing")], log=tmp_path / "log"))
+
+
+def test_a_signal_reaches_master_and_worker_past_the_guard(tmp_path: Path) -> None:
+    command = Command(name="master", argv=_master(tmp_path, "stubborn"), log=tmp_path / "log", grace=0.5)
+    with running_process(command) as running:
+        processes = [psutil.Process(pid) for pid in _started(tmp_path / "pids")]
+        running.signal(signal.SIGSTOP)
+        assert _eventually(lambda: {process.status() for process in processes} == {psutil.STATUS_STOPPED})
+        running.signal(signal.SIGKILL)
+        assert _eventually(lambda: running.ended == 128 + signal.SIGKILL)
+        running.signal(signal.SIGKILL)  # there is nobody left: no error

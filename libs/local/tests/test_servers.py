@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -14,7 +15,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 from tandem_local.jars import kafka_jars
 from tandem_local.jvm import java_with
-from tandem_local.kafka import running_kafka
+from tandem_local.kafka import Listener, running_kafka
+from tandem_local.ports import free_port
 from tandem_local.postgres import remove_postgres, running_postgres
 
 
@@ -89,6 +91,15 @@ def test_kafka_keeps_data_and_comes_back_after_an_unclean_end_on_other_ports(hom
         )
         assert next(consumer).value == b"event"
         consumer.close()
+
+
+def test_kafka_keeps_clients_of_a_further_listener_there(home: Path) -> None:
+    port = free_port()
+    with running_kafka(home, listeners=[Listener(port, advertised=port)]) as server:
+        for address in (server.bootstrap_servers, f"127.0.0.1:{port}"):
+            with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+                (broker,) = admin.describe_cluster()["brokers"]
+            assert f"127.0.0.1:{broker['port']}" == address
 
 
 def _create_topic(servers: str, name: str) -> None:
