@@ -69,18 +69,23 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
                 await asyncio.wait_for(self._kafka.stop(), LEAVE_SECONDS)
 
     async def _turn(self) -> None:
-        batches = await watched(self._kafka.getmany(timeout_ms=POLL_MS), health=self._health, stop=self._stop)
-        assigned = self._kafka.assignment()
-        for partition, records in (batches or {}).items():
-            if partition in assigned:  # a rebalance may have been quicker than we
-                for record in records:
-                    self._work.put(read(self._name, partition, record))
+        await watched(self._take(), health=self._health, stop=self._stop)
         self._work.check()
         self._pause_and_resume()
         now = asyncio.get_running_loop().time()
         if now >= self._next_commit:
             self._next_commit = now + COMMIT_SECONDS
             await watched(self._commit(self._work.to_commit()), health=self._health, stop=self._stop)
+
+    async def _take(self) -> None:
+        """Take what there is, within one step of the event loop: aiokafka gives nothing out during a rebalance.
+
+        Were there a step between, the partitions might be revoked in it: what waited would be given back, and these
+        records, which come after, would be worked on.
+        """
+        for partition, records in (await self._kafka.getmany(timeout_ms=POLL_MS)).items():
+            for record in records:
+                self._work.put(read(self._name, partition, record))
 
     def _pause_and_resume(self) -> None:
         in_hand = {partition: self._work.in_hand(partition) for partition in self._kafka.assignment()}

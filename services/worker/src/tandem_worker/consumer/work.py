@@ -103,7 +103,8 @@ class Work:
             else:
                 await self._processor.bury_malformed(first.event, first.malformed)
             for delivery in deliveries:
-                self._offsets[delivery.partition].finish(delivery.offset)
+                if (offsets := self._offsets.get(delivery.partition)) is not None:
+                    offsets.finish(delivery.offset)
         except Exception as error:  # noqa: BLE001 - `check` raises it where the process can end
             self._failure = error
         finally:
