@@ -92,7 +92,8 @@ def test_services_insert_where_this_test_says(database: Database) -> None:
         rows = connection.execute(
             """
             SELECT DISTINCT grantee, table_name FROM information_schema.column_privileges
-            WHERE privilege_type = 'INSERT' AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_relay')
+            WHERE privilege_type = 'INSERT'
+              AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_relay', 'tandem_purge')
             """
         ).fetchall()
 

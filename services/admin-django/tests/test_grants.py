@@ -75,6 +75,15 @@ FORBIDDEN = [
     ("tandem_api", "SELECT * FROM events_deadletterdecision"),
     ("tandem_relay", "SELECT append_event('order', uuidv7(), 'order.paid.v1', '{}', '{}')"),
     ("tandem_relay", "UPDATE events_outboxevent SET payload = '{}'"),
+    # The purge sees how old a row is, not what is in it.
+    ("tandem_purge", "SELECT response_body FROM orders_idempotencykey"),
+    ("tandem_purge", "SELECT body FROM events_deadletter"),
+    ("tandem_purge", "UPDATE events_deadletter SET settled_at = now()"),
+    ("tandem_purge", "SELECT id FROM events_deadletter FOR UPDATE"),
+    ("tandem_purge", "DELETE FROM events_deadletterdecision"),
+    ("tandem_purge", "DELETE FROM events_consumerposition"),
+    ("tandem_purge", "SELECT * FROM orders_order"),
+    ("tandem_purge", "SELECT append_event('order', uuidv7(), 'order.paid.v1', '{}', '{}')"),
 ]
 # Only `append_event` writes these, and only the relay takes away what is published.
 BACKBONE = [
@@ -115,7 +124,7 @@ def test_nobody_writes_events_but_by_the_function(connections: Connections, role
         connections[role].execute(statement)
 
 
-@pytest.mark.parametrize("role", ["tandem_admin", "tandem_api", "tandem_worker"])
+@pytest.mark.parametrize("role", ["tandem_admin", "tandem_api", "tandem_worker", "tandem_purge"])
 def test_only_the_relay_takes_events_away(connections: Connections, role: str) -> None:
     with pytest.raises(InsufficientPrivilege):
         connections[role].execute("DELETE FROM events_outboxevent")

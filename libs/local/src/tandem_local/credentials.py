@@ -3,7 +3,8 @@
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -25,16 +26,23 @@ class Credentials:
 
 def kept_credentials(file: Path) -> Credentials:
     """Return the credentials in the file, which is made, readable by its owner only, if it is not there."""
-    if file.exists():
-        return Credentials(**json.loads(file.read_text()))
-    made = _generate()
+    if not file.exists():
+        return _keep(file, _generate())
+    kept = Credentials(**json.loads(file.read_text()))
+    missing = [role for role in ROLES if role not in kept.role_passwords]  # roles that are newer than the file
+    if not missing:
+        return kept
+    return _keep(file, replace(kept, role_passwords=kept.role_passwords | _role_passwords(missing)))
+
+
+def _keep(file: Path, credentials: Credentials) -> Credentials:
     unfinished = file.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as text:
-        json.dump(asdict(made), text, indent=2)
+        json.dump(asdict(credentials), text, indent=2)
     unfinished.rename(file)
-    return made
+    return credentials
 
 
 def _generate() -> Credentials:
@@ -45,5 +53,9 @@ def _generate() -> Credentials:
         payment_api_key=secrets.token_urlsafe(24),
         staff_password=secrets.token_urlsafe(9),
         customer_password=secrets.token_urlsafe(9),
-        role_passwords={role: secrets.token_urlsafe(24) for role in ROLES},
+        role_passwords=_role_passwords(ROLES),
     )
+
+
+def _role_passwords(roles: Iterable[str]) -> dict[str, str]:
+    return {role: secrets.token_urlsafe(24) for role in roles}

@@ -21,8 +21,9 @@ from tandem_worker.dead_letters.main import settle_dead_letters
 from tandem_worker.orders.process import order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
+from tandem_worker.purge.main import Purge
 from tandem_worker.relay.main import run_relay
-from tandem_worker.settings import OrdersSettings, RelaySettings, Settings
+from tandem_worker.settings import OrdersSettings, PurgeSettings, RelaySettings, Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 Role = Callable[[SettingsT, Health, asyncio.Event], Awaitable[None]]
@@ -41,6 +42,19 @@ def relay() -> None:
 def orders() -> None:
     """Carry orders through: stock, payment, shipment."""
     _run("worker-orders", OrdersSettings, _run_orders)
+
+
+@app.command()
+def purge() -> None:
+    """Remove old idempotency keys and settled dead letters, and end: for a schedule."""
+    settings = load_settings(PurgeSettings)
+    configure_logging("worker-purge", settings)
+
+    async def run() -> bool:
+        return await Purge(settings).run(stop_on_signals())
+
+    if not asyncio.run(run()):
+        raise typer.Exit(1)
 
 
 app.add_typer(dead_letters)

@@ -1,6 +1,9 @@
 """What the worker takes from its environment, as TANDEM_<NAME>."""
 
+from datetime import timedelta
+
 from pydantic import Field, HttpUrl, SecretStr, model_validator
+from tandem_contracts.topics import TOPICS
 from tandem_runtime.settings import RuntimeSettings
 
 
@@ -14,6 +17,32 @@ class Settings(DatabaseSettings):
     """What every role needs. Each has a database role of its own."""
 
     kafka_bootstrap_servers: str
+
+
+# A record that is no event dies but once, as long as its letter is there: the letter outlives the record.
+LONGEST_RETENTION = timedelta(milliseconds=max(topic.retention_ms for topic in TOPICS))
+
+
+class PurgeSettings(DatabaseSettings):
+    purge_idempotency_key_hours: int = Field(default=48, ge=24, description="during which a POST can be repeated")
+    purge_dead_letter_days: int = Field(default=90, ge=1, description="from when a dead letter is settled")
+    purge_batch_rows: int = Field(default=1000, ge=1, description="in one short transaction")
+
+    @property
+    def purge_idempotency_keys_after(self) -> timedelta:
+        return timedelta(hours=self.purge_idempotency_key_hours)
+
+    @property
+    def purge_dead_letters_after(self) -> timedelta:
+        return timedelta(days=self.purge_dead_letter_days)
+
+    @model_validator(mode="after")
+    def let_letters_outlive_their_records(self) -> "PurgeSettings":
+        if self.purge_dead_letters_after <= LONGEST_RETENTION:
+            raise ValueError(
+                f"TANDEM_PURGE_DEAD_LETTER_DAYS must be above {LONGEST_RETENTION.days}, the topics' retention"
+            )
+        return self
 
 
 class RelaySettings(Settings):

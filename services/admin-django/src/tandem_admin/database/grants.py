@@ -5,8 +5,8 @@ A role that is not named for a table has no right to it. `tandem-manage apply_gr
 
 from typing import Literal
 
-Role = Literal["tandem_admin", "tandem_api", "tandem_worker", "tandem_relay"]
-ROLES: tuple[Role, ...] = ("tandem_admin", "tandem_api", "tandem_worker", "tandem_relay")
+Role = Literal["tandem_admin", "tandem_api", "tandem_worker", "tandem_relay", "tandem_purge"]
+ROLES: tuple[Role, ...] = ("tandem_admin", "tandem_api", "tandem_worker", "tandem_relay", "tandem_purge")
 OWNER = "tandem_owner"
 
 ALL = "SELECT, INSERT, UPDATE, DELETE"
@@ -71,6 +71,14 @@ TABLES: dict[Role, dict[str, str]] = {
     "tandem_relay": {
         "events_outboxevent": "SELECT, DELETE",
     },
+    # It sees no more than what tells a row's age. There is no right to lock: that would be one to change.
+    "tandem_purge": {
+        "orders_idempotencykey": "SELECT (principal, key, created_at), DELETE",
+        "events_deadletter": "SELECT (id, settled_at), DELETE",
+    },
 }
+# Roles of Postgres itself. The relay measures the oldest transaction; of another role's transaction an ordinary role
+# sees only that it is there. The texts of statements, which this lets it see too, hold no values: those travel apart.
+MEMBERSHIPS: dict[Role, tuple[str, ...]] = {"tandem_relay": ("pg_read_all_stats",)}
 APPEND_EVENT = "append_event(text, uuid, text, jsonb, jsonb)"
 MAY_APPEND: tuple[Role, ...] = ("tandem_admin", "tandem_api", "tandem_worker")

@@ -9,6 +9,7 @@ from tandem_admin.database.grants import (
     ALL,
     APPEND_EVENT,
     MAY_APPEND,
+    MEMBERSHIPS,
     OWNER,
     READ,
     ROLES,
@@ -37,6 +38,8 @@ def create_roles(superuser: psycopg.Connection, passwords: dict[str, str], datab
         superuser.execute(
             sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(role))
         )
+        for group in MEMBERSHIPS.get(role, ()):
+            superuser.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role)))
 
 
 def apply_grants(owner: psycopg.Cursor) -> None:

@@ -104,6 +104,12 @@ class DeadLetter(models.Model):
                 name="events_deadletter_waiting",
             ),
             models.Index(fields=["consumer", "created_at"], name="events_deadletter_age"),
+            # What the purge removes.
+            models.Index(
+                fields=["settled_at"],
+                condition=models.Q(settled_at__isnull=False),
+                name="events_deadletter_settled",
+            ),
         )
         permissions = (("decide_deadletter", "Can replay and discard dead letters"),)
         constraints = (
