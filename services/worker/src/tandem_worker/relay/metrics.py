@@ -17,3 +17,6 @@ OWNED_SHARDS = Gauge("tandem_relay_owned_shards", "Of 64; 0 means standing by fo
 PARKED = Gauge("tandem_relay_parked_aggregates", "Aggregates held back because one of their events cannot be sent.")
 BACKLOG = Gauge("tandem_outbox_backlog_events", "Events waiting in the outbox; counted up to 10,000.")
 OLDEST_AGE = Gauge("tandem_outbox_oldest_event_age_seconds", "Age of the oldest event in the outbox; 0 when empty.")
+OLDEST_TRANSACTION = Gauge(
+    "tandem_database_oldest_transaction_age_seconds", "Age of the database's oldest transaction; 0 if none.", ["kind"]
+)

@@ -10,6 +10,7 @@ import psycopg
 
 from tandem_worker.relay import metrics, outbox
 from tandem_worker.relay.lanes import Lane
+from tandem_worker.relay.pressure import oldest_transactions
 from tandem_worker.relay.rounds import Suspects
 
 SWEEP_SECONDS = 1.0
@@ -59,3 +60,5 @@ async def _measure(connection: psycopg.AsyncConnection, suspects: Suspects) -> N
     metrics.PARKED.set(len(suspects.parked))
     metrics.BACKLOG.set(events)
     metrics.OLDEST_AGE.set(age)
+    for kind, seconds in (await oldest_transactions(connection)).items():
+        metrics.OLDEST_TRANSACTION.labels(kind=kind).set(seconds)
