@@ -51,7 +51,7 @@ class RelaySettings(Settings):
 
 
 class ConsumerSettings(Settings):
-    database_pool_size: int = Field(default=10, ge=2)
+    database_pool_size: int = Field(default=10, ge=3)
     consumer_partition_events: int = Field(default=200, ge=1, description="in hand of a partition before it pauses")
     consumer_concurrency: int = Field(default=8, ge=1, description="transactions side by side")
     consumer_transaction_events: int = Field(default=100, ge=1, description="at most in one transaction")
@@ -62,8 +62,8 @@ class ConsumerSettings(Settings):
 
     @model_validator(mode="after")
     def bound_concurrency_by_pool(self) -> "ConsumerSettings":
-        if self.consumer_concurrency >= self.database_pool_size:  # one is the reconciler's
-            raise ValueError("TANDEM_CONSUMER_CONCURRENCY must be below TANDEM_DATABASE_POOL_SIZE")
+        if self.consumer_concurrency > self.database_pool_size - 2:  # for the reconciler, and for dead letters
+            raise ValueError("TANDEM_CONSUMER_CONCURRENCY must be at most TANDEM_DATABASE_POOL_SIZE - 2")
         return self
 
 

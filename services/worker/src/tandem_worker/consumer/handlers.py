@@ -61,6 +61,11 @@ class Consumer:
     topics: tuple[str, ...]
     handlers: Mapping[str, Handler | SetHandler]
 
+    def prepares(self, event_type: str) -> bool:
+        """Whether something has to be done for an event of the type before its transaction."""
+        handler = self.handlers.get(event_type)
+        return isinstance(handler, Handler) and handler.prepare is not None
+
     def may_share(self, event_type: str) -> bool:
         """Whether an event of the type may be applied in one transaction with those of other aggregates."""
         return not isinstance(self.handlers.get(event_type), Handler)

@@ -11,7 +11,7 @@ from tandem_contracts.envelope import Event
 
 from tandem_worker.consumer.dead_letters import bury
 from tandem_worker.consumer.guard import Guard
-from tandem_worker.consumer.handlers import Consumer, Handler, RetryableError, SetHandler
+from tandem_worker.consumer.handlers import Consumer, Handler, RetryableError, SetHandler, retry_reason
 from tandem_worker.consumer.positions import (
     Aggregate,
     advance_positions,
@@ -106,6 +106,19 @@ async def is_due(session: AsyncSession, consumer: Consumer, event: Event) -> boo
     if position is not None and event.version != position + 1:
         return False
     return not await with_dead_letters(session, consumer.name, {aggregate: event.version})
+
+
+async def prepare_event(consumer: Consumer, event: Event) -> Prepared:
+    """What the handler of `event` prepares, with no transaction open. Raises what is retryable."""
+    handler = consumer.handlers.get(event.type)
+    if not isinstance(handler, Handler) or handler.prepare is None:
+        return Prepared()
+    try:
+        return Prepared(await handler.prepare(event))
+    except Exception as error:
+        if retry_reason(error):
+            raise
+        return Prepared(error=error)
 
 
 async def bury_poison(

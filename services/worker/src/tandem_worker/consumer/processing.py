@@ -18,8 +18,16 @@ from tandem_runtime.tracing import context_from, tracer
 from tandem_worker.consumer import metrics
 from tandem_worker.consumer.dead_letters import bury
 from tandem_worker.consumer.guard import Guard
-from tandem_worker.consumer.handlers import Consumer, Handler, Prepare, retry_reason
-from tandem_worker.consumer.inbox import HandlerFailedError, Outcome, Prepared, apply_events, bury_poison, is_due
+from tandem_worker.consumer.handlers import Consumer, retry_reason
+from tandem_worker.consumer.inbox import (
+    HandlerFailedError,
+    Outcome,
+    Prepared,
+    apply_events,
+    bury_poison,
+    is_due,
+    prepare_event,
+)
 from tandem_worker.consumer.positions import Aggregate, aggregate_of
 from tandem_worker.database import SessionFactory
 
@@ -103,12 +111,11 @@ class Processor:
             return outcome
 
     async def _attempt(self, event: Event) -> Outcome:
-        handler = self.consumer.handlers.get(event.type)
         prepared: Prepared | None = Prepared()
-        if isinstance(handler, Handler) and handler.prepare is not None:
+        if self.consumer.prepares(event.type):
             async with self.sessions() as session:
                 due = await is_due(session, self.consumer, event)
-            prepared = await _prepare(handler.prepare, event) if due else None
+            prepared = await prepare_event(self.consumer, event) if due else None
         try:
             async with self.sessions.begin() as session:
                 (outcome,) = await apply_events(session, self.consumer, self.guard, [event], prepared)
@@ -170,12 +177,3 @@ class Processor:
 def _may_pass_alone(error: Exception) -> bool:
     """Whether a transaction of many failed for what may be the fault, or the bad luck, of one of them."""
     return retry_reason(error) is not None or isinstance(error, IntegrityError)
-
-
-async def _prepare(prepare: Prepare, event: Event) -> Prepared:
-    try:
-        return Prepared(await prepare(event))
-    except Exception as error:
-        if retry_reason(error):
-            raise
-        return Prepared(error=error)

@@ -16,7 +16,7 @@ from tandem_contracts.envelope import Event
 from tandem_runtime.tracing import context_from, tracer
 
 from tandem_worker.consumer.handlers import Consumer, Handler, SetHandler, retry_reason
-from tandem_worker.consumer.inbox import Outcome, Prepared
+from tandem_worker.consumer.inbox import Outcome, Prepared, prepare_event
 from tandem_worker.consumer.metrics import EVENTS, RETRIES
 from tandem_worker.consumer.positions import advance_positions
 from tandem_worker.database import SessionFactory
@@ -95,7 +95,7 @@ class Replay:
 
     async def _take(self, step: Step, why: str, read: Head) -> Report | None:
         event = read.event()
-        prepared = await self._prepare(event) if step is Step.APPLY else Prepared()
+        prepared = await prepare_event(self.consumer, event) if step is Step.APPLY else Prepared()
         async with self.sessions.begin() as session:
             head = await repository.lock_head(session, self.consumer.name, read)
             if head is None or next_step(head) != (step, why):
@@ -131,17 +131,6 @@ class Replay:
         if head.position is not None and head.version > head.position:
             await advance_positions(session, self.consumer.name, {head.aggregate: head.version})
         await repository.settle(session, head.id, "discarded")
-
-    async def _prepare(self, event: Event) -> Prepared:
-        handler = self.consumer.handlers.get(event.type)
-        if not isinstance(handler, Handler) or handler.prepare is None:
-            return Prepared()
-        try:
-            return Prepared(await handler.prepare(event))
-        except Exception as error:
-            if retry_reason(error):
-                raise
-            return Prepared(error=error)
 
     async def _apply(self, session: AsyncSession, event: Event, prepared: Prepared) -> None:
         match self.consumer.handlers.get(event.type):
