@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+# Of the names of all topics that are ours.
+PREFIX = "tandem."
 DAY_MS = 24 * 60 * 60 * 1000
 # The largest record that is sent, and what topics take: the broker counts some bytes more for the batch around it.
 MAX_RECORD_BYTES = 1_000_000

@@ -1,64 +1,130 @@
-"""Making the broker's topics what tandem_contracts declares, with kafka-python."""
+"""Making the broker's topics what tandem_contracts declares, with kafka-python: first a plan, then its execution.
 
-from collections.abc import Iterable
+Nothing by which events or their order could be lost happens in passing: the plan names it, and a person has to ask.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from tandem_contracts.topics import Topic
+from tandem_contracts.topics import PREFIX, Topic
+
+UNBOUNDED = "-1"
+SHRINKING = (
+    "the broker could remove events sooner than now, or refuse some that it takes now; --shrink does it all the same"
+)
+
+Changes = dict[str, tuple[str, str]]
+"""Old and new value by setting."""
 
 
 class TopicConflictError(Exception):
-    """The broker has the topic in a shape that cannot be changed without breaking the order of its keys."""
+    """The broker's topics must not be changed as the plan says, or the broker refuses it; a line for each reason."""
 
 
-def provision_topics(client: KafkaAdminClient, topics: Iterable[Topic], *, replication_factor: int) -> list[str]:
-    """Create the topics that are missing and bring the settings of the others up to date; one line each for a person.
+@dataclass(slots=True)
+class Plan:
+    """What there is to do. `losses` need a person's consent, `conflicts` are never solved here; a line for each."""
 
-    Raises TopicConflictError where the number of partitions differs: a changed number moves keys.
-    """
+    replication_factor: int
+    missing: list[Topic] = field(default_factory=list)
+    changes: dict[str, Changes] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The plan for a person."""
+        return [
+            *(f"{topic.name}: new, with {topic.partitions} partitions" for topic in self.missing),
+            *(
+                f"{name}: " + ", ".join(f"{setting} {old} → {new}" for setting, (old, new) in changes.items())
+                for name, changes in self.changes.items()
+            ),
+            *(f"{name}: up to date" for name in self.unchanged),
+            *self.remarks,
+        ]
+
+
+def plan_topics(client: KafkaAdminClient, topics: Collection[Topic], *, replication_factor: int) -> Plan:
+    """Compare the broker with the declaration."""
+    names = set(client.list_topics())
     wanted = {topic.name: topic for topic in topics}
-    found = {
-        topic["name"]: len(topic["partitions"])
-        for topic in client.describe_topics(sorted(set(client.list_topics()) & wanted.keys()))
-    }
-    for name, partitions in found.items():
-        if partitions != wanted[name].partitions:
-            raise TopicConflictError(f"{name} has {partitions} partitions, declared are {wanted[name].partitions}")
-    missing = wanted.keys() - found.keys()
-    if missing:
+    plan = Plan(replication_factor, missing=[topic for name, topic in sorted(wanted.items()) if name not in names])
+    found = sorted(wanted.keys() & names)
+    if found:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
+        settings = client.describe_configs(resources, config_filter="all")["topic"]
+        for description in sorted(client.describe_topics(found), key=lambda description: str(description["name"])):
+            name = description["name"]
+            current = {setting: entry["value"] for setting, entry in settings[name].items()}
+            replicas = [len(partition["replica_nodes"]) for partition in description["partitions"]]
+            _compare(plan, wanted[name], current, replicas)
+    for name in sorted(names - wanted.keys()):
+        if name.startswith(PREFIX):
+            plan.remarks.append(f"{name}: not declared; left alone, since only a person knows who still reads it")
+    return plan
+
+
+def carry_out(client: KafkaAdminClient, plan: Plan, *, shrink: bool) -> None:
+    """Create and change what the plan says. TopicConflictError, and nothing done, for a plan that must not be."""
+    refusals = plan.conflicts + ([] if shrink else plan.losses)
+    if refusals:
+        raise TopicConflictError("\n".join([*refusals, "Nothing was changed."]))
+    if plan.missing:
         client.create_topics(
             {
-                name: {
-                    "num_partitions": wanted[name].partitions,
-                    "replication_factor": replication_factor,
-                    "configs": wanted[name].config(replication_factor=replication_factor),
+                topic.name: {
+                    "num_partitions": topic.partitions,
+                    "replication_factor": plan.replication_factor,
+                    "configs": topic.config(replication_factor=plan.replication_factor),
                 }
-                for name in missing
+                for topic in plan.missing
             },
             wait_for_metadata=True,
         )
-    changed = _update_settings(client, [wanted[name] for name in sorted(found)], replication_factor)
-    return [
-        *(f"{name}: created with {wanted[name].partitions} partitions" for name in sorted(missing)),
-        *changed,
-        *(f"{name}: up to date" for name in sorted(found) if not any(line.startswith(f"{name}:") for line in changed)),
-    ]
+    for name, changes in plan.changes.items():
+        values = {setting: new for setting, (_, new) in changes.items()}
+        answer = client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, values)])["topic"][name]
+        if answer != "OK":  # the client does not raise
+            raise TopicConflictError(f"{name}: the broker refuses {values}: {answer}")
 
 
-def _update_settings(client: KafkaAdminClient, topics: list[Topic], replication_factor: int) -> list[str]:
-    if not topics:
-        return []
-    current = client.describe_configs(
-        [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics], config_filter="all"
-    )["topic"]
-    lines = []
-    for topic in topics:
-        difference = {
-            key: value
-            for key, value in topic.config(replication_factor=replication_factor).items()
-            if current[topic.name][key]["value"] != value
-        }
-        if difference:
-            client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, difference)])
-            lines.append(f"{topic.name}: {', '.join(f'{key} is now {value}' for key, value in difference.items())}")
-    return lines
+def _compare(plan: Plan, topic: Topic, current: dict[str, str], replicas: list[int]) -> None:
+    """Note what is to be done about one topic; `replicas` are those of each of its partitions."""
+    if len(replicas) != topic.partitions:
+        plan.conflicts.append(
+            f"{topic.name}: has {len(replicas)} partitions, declared are {topic.partitions}; with another number keys"
+            " move to other partitions, and the events of an aggregate lose their order"
+        )
+    fewest = min(replicas)
+    if fewest != plan.replication_factor:
+        plan.remarks.append(
+            f"{topic.name}: has {fewest} replicas, not {plan.replication_factor}; moving them is for the broker's tools"
+        )
+    # As long as there are fewer replicas, nobody may wait for more of them than there are.
+    target = topic.config(replication_factor=min(fewest, plan.replication_factor))
+    changes = {setting: (current[setting], new) for setting, new in target.items() if current[setting] != new}
+    if changes:
+        plan.changes[topic.name] = changes
+    else:
+        plan.unchanged.append(topic.name)
+    for setting, (old, new) in changes.items():
+        told = f"{topic.name}: {setting} is {old} and would become {new}"
+        if setting == "min.insync.replicas" and int(new) < int(old):
+            plan.conflicts.append(f"{told}; then one broker's end can lose events (forgotten --replication-factor?)")
+        elif _gives_up(setting, old, new):
+            plan.losses.append(f"{told}; {SHRINKING}")
+
+
+def _gives_up(setting: str, old: str, new: str) -> bool:
+    """Whether the broker could remove events sooner, or refuse events that it took."""
+    match setting:
+        case "cleanup.policy":
+            return True  # whichever way: what the one policy keeps, the other removes
+        case "retention.ms" | "max.message.bytes":
+            return new != UNBOUNDED and (old == UNBOUNDED or int(new) < int(old))
+        case _:
+            return False

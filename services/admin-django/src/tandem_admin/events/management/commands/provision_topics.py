@@ -7,7 +7,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from tandem_contracts.topics import TOPICS
 
-from tandem_admin.events.topics import TopicConflictError, provision_topics
+from tandem_admin.events.topics import TopicConflictError, carry_out, plan_topics
 from tandem_admin.settings import SETTINGS
 
 
@@ -17,17 +17,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--replication-factor", type=int, default=1, help="3 where there are three brokers")
+        parser.add_argument("--dry-run", action="store_true", help="tell what would change, and change nothing")
+        parser.add_argument("--shrink", action="store_true", help="lower retention and sizes, too: events may be lost")
 
-    def handle(self, *args: Any, replication_factor: int, **options: Any) -> None:
+    def handle(self, *args: Any, replication_factor: int, dry_run: bool, shrink: bool, **options: Any) -> None:
         servers = SETTINGS.kafka_bootstrap_servers.split(",")
         try:
             client = KafkaAdminClient(bootstrap_servers=servers, client_id="tandem-provision-topics")
         except KafkaError as error:
             raise CommandError(f"No broker answers at {', '.join(servers)}: {error!r}") from error
         try:
-            lines = provision_topics(client, TOPICS, replication_factor=replication_factor)
+            plan = plan_topics(client, TOPICS, replication_factor=replication_factor)
+            if not dry_run:
+                carry_out(client, plan, shrink=shrink)
         except (TopicConflictError, KafkaError) as error:
             raise CommandError(str(error)) from error
         finally:
             client.close()
-        self.stdout.write("\n".join(lines))
+        refusals = [f"refused: {line}" for line in plan.conflicts + ([] if shrink else plan.losses)]
+        self.stdout.write("\n".join([*plan.lines(), *(refusals if dry_run else [])]))
+        if dry_run:
+            self.stdout.write("Nothing was changed.")
