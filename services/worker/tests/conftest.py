@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from store import Store
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
 from tandem_local.processes import Command, running_process
-from tandem_worker.database import SessionFactory, session_factory
+from tandem_worker.database import SessionFactory, outbox_hint, session_factory
 from tandem_worker.orders.process import order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
@@ -65,8 +66,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 async def payments(sessions: SessionFactory, sandbox: httpx.Client) -> AsyncIterator[Payments]:
-    async with httpx.AsyncClient(base_url=sandbox.base_url, headers=sandbox.headers, timeout=1) as client:
-        yield Payments(sessions, PaymentProvider(client))
+    async with (
+        aclosing(outbox_hint(sessions)) as hint,
+        httpx.AsyncClient(base_url=sandbox.base_url, headers=sandbox.headers, timeout=1) as client,
+    ):
+        yield Payments(sessions, PaymentProvider(client), hint)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from tandem_tables.hints import OutboxHint
 
 from tandem_api.settings import Settings
 
@@ -24,6 +25,7 @@ class Database:
         self._engine = _engine(settings)
         # One snapshot for all statements of a request: an order and its timeline always agree.
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._hint = OutboxHint(self._engine)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -33,11 +35,16 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
-        """A session in a transaction that commits when the block ends and rolls back when it raises."""
+        """A session in a transaction that commits when the block ends and rolls back when it raises.
+
+        Whatever the API writes comes with an event, so the relay gets a hint.
+        """
         async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
+        self._hint.give()
 
     async def close(self) -> None:
+        await self._hint.aclose()
         await self._engine.dispose()
 
 

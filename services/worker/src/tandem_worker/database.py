@@ -9,6 +9,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from tandem_tables.hints import OutboxHint
 
 # A dead peer is noticed by both ends within half a minute, not after the kernel's two hours.
 SERVER_OPTIONS = (
@@ -68,6 +69,11 @@ async def session_factory(url: str, *, pool_size: int, application: str) -> Asyn
         yield async_sessionmaker(engine, expire_on_commit=False)
     finally:
         await engine.dispose()
+
+
+def outbox_hint(sessions: SessionFactory) -> OutboxHint:
+    """Hints to the relay over the sessions' own pool; close it before the pool."""
+    return OutboxHint(sessions.kw["bind"])
 
 
 async def connect(url: str, *, application: str, options: str = "") -> psycopg.AsyncConnection:

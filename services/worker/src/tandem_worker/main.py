@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import TypeVar
 
 import httpx
@@ -15,7 +16,7 @@ from tandem_runtime.shutdown import stop_on_signals
 from tandem_runtime.tracing import Tracing, configure_tracing
 
 from tandem_worker.consumer.main import run_consumer
-from tandem_worker.database import session_factory
+from tandem_worker.database import outbox_hint, session_factory
 from tandem_worker.dead_letters.commands import dead_letters, discard, replay
 from tandem_worker.dead_letters.main import settle_dead_letters
 from tandem_worker.orders.process import order_process
@@ -69,6 +70,7 @@ async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Ev
             pool_size=settings.database_pool_size,
             application="tandem-orders",
         ) as sessions,
+        aclosing(outbox_hint(sessions)) as hint,
         httpx.AsyncClient(
             base_url=str(settings.payment_url),
             headers={"Authorization": f"Bearer {settings.payment_api_key.get_secret_value()}"},
@@ -76,7 +78,7 @@ async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Ev
         ) as client,
         asyncio.TaskGroup() as group,
     ):
-        payments = Payments(sessions, PaymentProvider(client))
+        payments = Payments(sessions, PaymentProvider(client), hint)
         group.create_task(payments.reconcile(stop, pause_seconds=settings.payment_reconcile_seconds))
         consumer = order_process(payments)
         group.create_task(settle_dead_letters(consumer, sessions, stop))

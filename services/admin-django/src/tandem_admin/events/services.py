@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import connection
+import structlog
+from django.db import Error, connection, transaction
 from django.db.transaction import TransactionManagementError
+from tandem_contracts.outbox import GIVE_HINT
 from tandem_contracts.payloads import Payload
 from tandem_contracts.registry import event_type_of
 from tandem_runtime.tracing import trace_headers
 
 from tandem_admin.events.models import DeadLetter, DeadLetterDecision
 
+log = structlog.get_logger()
 Action = DeadLetterDecision.Action
 UNSETTLED = (DeadLetter.State.DEAD, DeadLetter.State.QUEUED)
 # As the worker's command does it, in one statement: a letter that was settled, or decided upon, meanwhile is left out.
@@ -52,7 +55,17 @@ def append_event(aggregate_id: UUID, payload: Payload) -> int:
             ],
         )
         (version,) = cursor.fetchone()
+    if all(act is not _give_hint for _, act, *_ in connection.run_on_commit):  # one is enough for a transaction
+        transaction.on_commit(_give_hint)
     return int(version)
+
+
+def _give_hint() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(GIVE_HINT)
+    except Error as error:  # what is committed is committed; the relay finds it
+        log.debug("hint to the relay failed", error=repr(error))
 
 
 def decide(letters: Iterable[DeadLetter], action: Action, *, why: str, decided_by: str) -> list[DeadLetter]:

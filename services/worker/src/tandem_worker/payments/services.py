@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.orders import OrderPaid, OrderRejected
 from tandem_contracts.payloads import Money
+from tandem_tables.hints import OutboxHint
 
 from tandem_worker.consumer.handlers import PoisonError, RetryableError, retry_reason
 from tandem_worker.database import SessionFactory
@@ -36,8 +37,9 @@ class Answer:
 class Payments:
     """The two transactions around the provider."""
 
-    def __init__(self, sessions: SessionFactory, provider: PaymentProvider) -> None:
+    def __init__(self, sessions: SessionFactory, provider: PaymentProvider, hint: OutboxHint) -> None:
         self._sessions = sessions
+        self._hint = hint
         self._provider = provider
 
     async def ask(self, order_id: UUID) -> Answer | None:
@@ -60,6 +62,7 @@ class Payments:
             return False
         async with self._sessions.begin() as session:
             await record_answer(session, order_id, answer)
+        self._hint.give()
         if isinstance(answer.outcome, Unknown):
             raise RetryableError(f"payment unknown: {answer.outcome.reason}")
         return True

@@ -22,7 +22,6 @@ from tandem_worker.relay.rounds import Aggregate
 SHARDS = range(64)
 # The first half of the advisory locks' key, so that nobody else's locks meet ours.
 LOCK_CLASS = 0x7A4D
-CHANNEL = "tandem_outbox"
 BACKLOG_COUNTED = 10_000
 
 # A crash of the database may undo the last deletions, which only means to publish those events again: no deletion waits

@@ -7,6 +7,8 @@ event of its aggregate is. The sweep is never more than a twentieth of the time,
 import asyncio
 
 import psycopg
+from psycopg.sql import SQL, Identifier
+from tandem_contracts.outbox import OUTBOX_CHANNEL
 
 from tandem_worker.relay import metrics, outbox
 from tandem_worker.relay.lanes import Lane
@@ -25,7 +27,7 @@ async def watch(
 ) -> None:
     """Watch until `stop` is set. A hint that is missed costs no more than a lane's pause."""
     clock = asyncio.get_running_loop().time
-    await connection.execute(f"LISTEN {outbox.CHANNEL}")
+    await connection.execute(SQL("LISTEN {}").format(Identifier(OUTBOX_CHANNEL)))
     next_sweep = clock()
     while not stop.is_set():
         if (started := clock()) >= next_sweep:
