@@ -1,20 +1,13 @@
 """The relay, as a task and as a process, between a real Postgres and a real Kafka."""
 
 import asyncio
-import os
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import UUID
 
 import psycopg
 import pytest
-from kafka_records import provision, read_to_end
-from psycopg.types.json import Jsonb
-from tandem_contracts.envelope import Event, from_kafka
-from tandem_contracts.topics import CATALOG, INVENTORY, ORDERS, Topic
+from kafka_records import provision
+from relaying import TRACE, aggregate, append, published, relaying, until, waiting
+from tandem_contracts.topics import CATALOG, INVENTORY
 from tandem_local.databases import Database
 from tandem_local.kafka import running_kafka
 from tandem_runtime.health import Health
@@ -31,64 +24,6 @@ def settings(database: Database, kafka_server: str) -> RelaySettings:
         kafka_bootstrap_servers=kafka_server,
         relay_batch_events=20,
     )
-
-
-TRACE = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
-
-
-def append(
-    database: Database,
-    aggregate_id: UUID,
-    count: int = 1,
-    *,
-    kind: str = "order",
-    event_type: str = "order.placed.v1",
-    payload: dict[str, object] | None = None,
-    headers: object = TRACE,
-) -> None:
-    with psycopg.connect(database.url("tandem_api")) as connection:
-        for _ in range(count):
-            connection.execute(
-                "SELECT append_event(%s, %s, %s, %s, %s)",
-                [kind, aggregate_id, event_type, Jsonb(payload or {}), Jsonb(headers)],
-            )
-
-
-def aggregate(database: Database) -> UUID:
-    with psycopg.connect(database.url("tandem_api")) as connection:
-        row = connection.execute("SELECT uuidv7()").fetchone()
-    assert row
-    return UUID(str(row[0]))
-
-
-def waiting(database: Database) -> int:
-    with psycopg.connect(database.url()) as superuser:
-        row = superuser.execute("SELECT count(*) FROM events_outboxevent").fetchone()
-    assert row
-    return int(row[0])
-
-
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
-@asynccontextmanager
-async def relaying(settings: RelaySettings) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(run_relay(settings, Health(), stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
-
-
-async def published(settings: RelaySettings, *aggregates: UUID, topic: Topic = ORDERS) -> list[Event]:
-    records = await read_to_end(settings.kafka_bootstrap_servers, topic.name)
-    events = [from_kafka(record.value, record.headers) for record in records]
-    return [event for event in events if event.aggregate_id in aggregates]
 
 
 async def test_events_are_published_in_order_per_aggregate_and_leave_the_outbox(
@@ -219,46 +154,3 @@ async def test_the_relay_survives_its_database_connection(settings: RelaySetting
         await until(lambda: waiting(database) == 0)
 
     assert [event.version for event in await published(settings, one)] == [1, 2]
-
-
-@asynccontextmanager
-async def relay_process(settings: RelaySettings) -> AsyncIterator["asyncio.subprocess.Process"]:
-    process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).parent / "tandem-worker"),
-        "relay",
-        env={
-            **os.environ,
-            "TANDEM_ENVIRONMENT": "test",
-            "TANDEM_DATABASE_URL": settings.database_url.get_secret_value(),
-            "TANDEM_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        },
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def test_a_second_replica_takes_over_when_the_first_is_killed(
-    settings: RelaySettings, database: Database
-) -> None:
-    one = aggregate(database)
-    append(database, one)
-    async with relay_process(settings) as first:
-        await until(lambda: waiting(database) == 0)
-        async with relay_process(settings) as second:
-            append(database, one, 5)
-            await until(lambda: waiting(database) == 0)
-            first.send_signal(signal.SIGKILL)
-            await first.wait()
-
-            append(database, one, 5)
-            await until(lambda: waiting(database) == 0)
-
-            second.send_signal(signal.SIGTERM)
-            assert await second.wait() == 0
-
-    assert [event.version for event in await published(settings, one)] == list(range(1, 12))

@@ -130,7 +130,7 @@ async def read_aggregates(
             "limit": limit,
         },
     )
-    return [OutboxRow._make(row) for row in await cursor.fetchall()]
+    return [OutboxRow(*row) for row in await cursor.fetchall()]
 
 
 async def delete(connection: psycopg.AsyncConnection, ids: Sequence[int]) -> None:
