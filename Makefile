@@ -10,10 +10,10 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up reset test chaos lint types check format clean
+.PHONY: help demo up reset test chaos bench-events lint types check format clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
 
 demo: ## start everything and carry one order through it, then stay up until Ctrl-C (ONCE=1: end)
 	$(RUN) tandem demo $(if $(ONCE),--once)
@@ -31,13 +31,18 @@ chaos: ## faults under load, and a verdict (SEED=1 MINUTES=2 RATE=6; docs/reliab
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos run \
 	  $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(FOLDER),--folder $(FOLDER))
 
+bench-events: .venv ## measure the events' way (ONLY=relay ROUNDS=5 QUICK=1; for ONLY=backlog ROWS=, for ONLY=hold HOLD=)
+	@$(UV) sync --frozen --inexact --quiet --group bench
+	$(RUN) python -m benchmarks.events $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) \
+		$(if $(ROWS),--rows $(ROWS)) $(if $(HOLD),--hold $(HOLD))
+
 lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) lint-imports
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos
+	$(RUN) mypy $(SOURCES) tests/chaos benchmarks
 
 check: ## check migrations and the lock, and that events are what is published
 	$(RUN) tandem-contracts check

@@ -103,3 +103,11 @@ def test_a_basket_of_five_ordinary_prices_meets_no_fault() -> None:
 def test_the_readme_has_every_magic_ending() -> None:
     documented = {int(ending) for ending in re.findall(r"^\| `…(\d\d)` \|", README.read_text(), re.MULTILINE)}
     assert documented == {*DECLINES, *Fault}
+
+
+def test_a_call_that_moves_money_takes_the_time_it_is_set_to(run: Any, tmp_path: Path, reference: str) -> None:
+    with run(tmp_path / "payments.db", TANDEM_PAYMENT_LATENCY_SECONDS="3600") as provider:
+        with pytest.raises(httpx.ReadTimeout):
+            provider.pay(2490, key="slow", reference=reference, timeout=1)
+        assert provider.pay(2490, key="slow", reference=reference).status_code == 409
+        assert provider.ledger(reference) == []

@@ -27,7 +27,7 @@ def create_application(settings: Settings, health: Health, stopping: asyncio.Eve
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = await run_in_threadpool(Database, settings.payment_database)
         health.add_check("database", database.reason_against)
-        app.state.calls = Calls(database, stopping)
+        app.state.calls = Calls(database, stopping, settings.payment_latency_seconds)
         try:
             yield
         finally:

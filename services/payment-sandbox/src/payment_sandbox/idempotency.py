@@ -47,6 +47,7 @@ class Calls:
 
     database: Database
     stopping: asyncio.Event
+    latency_seconds: float = 0
     _in_progress: dict[str, str] = field(default_factory=dict)
 
     async def answer(self, call: Call) -> Response:
@@ -56,6 +57,7 @@ class Calls:
             if kept is not None:
                 REPLAYS.inc()
                 return _response(kept, replayed=True)
+            await asyncio.sleep(self.latency_seconds)
             fault = fault_for(call.amount)
             await self._before(call, fault)
             answer, payment = await run_in_threadpool(self._carry_out, call)

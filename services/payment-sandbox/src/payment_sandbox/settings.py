@@ -11,3 +11,4 @@ class Settings(RuntimeSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     payment_database: Path
     payment_api_key: SecretStr = Field(min_length=1)
+    payment_latency_seconds: float = Field(default=0, ge=0)

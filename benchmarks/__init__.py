@@ -1,0 +1,1 @@
+"""What is measured, against what; the last results are in `results/`."""

@@ -1,0 +1,1 @@
+"""The event backbone, measured: `make bench-events`. docs/performance.md tells what each figure means."""

@@ -1,0 +1,60 @@
+"""`python -m benchmarks.events`: run measurements, and bring results, table and plot up to date."""
+
+import sys
+import time
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from tandem_local.processes import ProcessFailed
+from tandem_local.stopping import StopRequested, stopping_on_signals
+
+from benchmarks.events import relay
+from benchmarks.events.machine import conditions
+from benchmarks.events.options import Options
+from benchmarks.events.results import load, save
+from benchmarks.events.surroundings import surroundings
+from benchmarks.events.table import table, text
+
+MEASUREMENTS = {
+    "relay": relay.measure,
+}
+# They take long, so they run only when they are asked for.
+LONG = {"backlog", "hold"}
+
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    only: Annotated[str, typer.Option(help=f"one or several, by comma, of {', '.join(MEASUREMENTS)}")] = "",
+    rounds: Annotated[int, typer.Option(min=1, help="how often subject and peer take turns")] = 5,
+    quick: Annotated[bool, typer.Option(help="a tenth as long, for trying; results are shown and not kept")] = False,
+    rows: Annotated[int, typer.Option(min=1000, help="in the outbox, for backlog")] = 10_000_000,
+    hold: Annotated[int, typer.Option(min=10, help="seconds that a transaction stays open, for hold")] = 600,
+) -> None:
+    names = only.split(",") if only else [name for name in MEASUREMENTS if name not in LONG]
+    if unknown := set(names) - set(MEASUREMENTS):
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(MEASUREMENTS)}")
+    options = Options(rounds, quick, rows, hold)
+    results = load()
+    with stopping_on_signals() as stop, surroundings(stop) as around:
+        for name in names:
+            facts = conditions(around, rounds=rounds)
+            began = time.monotonic()
+            result = replace(MEASUREMENTS[name](around, options), conditions=facts)
+            typer.echo(f"\n{text(result)}\n({time.monotonic() - began:.0f} s)")
+            if not quick:
+                results[name] = result
+                save(results)
+                table(results)
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except StopRequested as request:
+        sys.exit(request.status)
+    except ProcessFailed as failure:
+        sys.exit(str(failure))

@@ -1,0 +1,83 @@
+"""What a measurement found, and the file that keeps it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "results" / "events.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One figure of one subject, once a round; `case` is what it was measured under, such as `32 clients`."""
+
+    subject: str
+    case: str
+    unit: str
+    values: list[float]
+
+    @property
+    def median(self) -> float:
+        return median(self.values)
+
+    @property
+    def spread(self) -> str:
+        return f"{number(min(self.values))} to {number(max(self.values))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    text: str
+    reached: str
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A measurement's figures, with what a reader must know to judge them; `conditions` are the machine's facts."""
+
+    title: str
+    series: list[Series]
+    aims: list[Aim]
+    notes: list[str]
+    conditions: dict[str, str] = field(default_factory=dict)
+
+
+def of_rounds(subject: str, case: str, unit: str, values: list[float]) -> Series:
+    return Series(subject, case, unit, [round(value, 3) for value in values])
+
+
+def at_least(text: str, value: float, bound: float, *, unit: str = "") -> Aim:
+    return Aim(text, f"{number(value)}{unit}", met=value >= bound)
+
+
+def at_most(text: str, value: float, bound: float, *, unit: str = "") -> Aim:
+    return Aim(text, f"{number(value)}{unit}", met=value <= bound)
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands apart: 12,345 and 8.42."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2  # noqa: PLR2004 - powers of ten
+    return f"{value:,.{digits}f}"
+
+
+def load(file: Path = RESULTS) -> dict[str, Result]:
+    """The results of the last runs by measurement; empty when there was none."""
+    if not file.exists():
+        return {}
+    stored: dict[str, dict[str, Any]] = json.loads(file.read_text())
+    return {name: _result(result) for name, result in stored.items()}
+
+
+def save(results: Mapping[str, Result], file: Path = RESULTS) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=1) + "\n")
+
+
+def _result(stored: dict[str, Any]) -> Result:
+    series = [Series(**values) for values in stored.pop("series")]
+    aims = [Aim(**values) for values in stored.pop("aims")]
+    return Result(series=series, aims=aims, **stored)

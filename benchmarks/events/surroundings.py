@@ -1,0 +1,113 @@
+"""Real servers for a run, in a directory of its own: Postgres that waits for the disk, and Kafka."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from kafka import KafkaAdminClient
+from tandem_contracts.topics import TOPICS
+from tandem_local.databases import Database, copied_database, make_template
+from tandem_local.kafka import running_kafka
+from tandem_local.ports import free_port
+from tandem_local.postgres import remove_postgres, running_postgres
+from tandem_local.processes import Command, Running, running_process
+from tandem_local.programs import program
+from tandem_local.services import is_ready
+from tandem_local.side_by_side import side_by_side
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = "tandem_benchmark"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """`postgres` is the superuser's URL, `kafka` the bootstrap servers; logs of all processes are in `home`/logs."""
+
+    home: Path
+    postgres: str
+    kafka: str
+    stop: Event
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """A new database with Tandem's schema and roles, dropped at the end."""
+        with copied_database(self.postgres, TEMPLATE) as fresh:
+            yield fresh
+
+    @contextmanager
+    def service(self, name: str, argv: list[str], settings: dict[str, str]) -> Iterator[Running]:
+        """One of the services as it runs in production, without traces, from the moment it is ready."""
+        port = free_port()
+        # It logs as it does in production: a line of JSON a request, to a file.
+        own = {"TANDEM_ENVIRONMENT": "production", "TANDEM_OPERATIONS_PORT": str(port)}
+        with self.process(name, [program(argv[0]), *argv[1:]], own | settings) as running:
+            running.wait_until(partial(is_ready, port), stop=self.stop)
+            yield running
+
+    @contextmanager
+    def process(self, name: str, argv: list[str], settings: dict[str, str]) -> Iterator[Running]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("TANDEM_", "OTEL_"))}
+        command = Command(
+            name=name,
+            argv=argv,
+            log=self.home / "logs" / f"{name}.log",
+            env=inherited | {"TANDEM_KAFKA_BOOTSTRAP_SERVERS": self.kafka} | settings,
+            cwd=ROOT,
+        )
+        with running_process(command) as running:
+            yield running
+
+    def module(self, name: str, *arguments: str) -> list[str]:
+        """The command that runs a module of the benchmarks as a process of its own."""
+        return [program("python"), "-m", f"benchmarks.events.{name}", *arguments]
+
+
+@contextmanager
+def surroundings(stop: Event) -> Iterator[Surroundings]:
+    """Start the servers; they and all that they kept are gone at the end. Runs side by side do not meet."""
+    parent = ROOT / ".tandem"  # on the checkout's disk: /tmp may be memory, where an fsync costs nothing
+    parent.mkdir(exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="benchmark-", dir=parent))
+    home.chmod(0o711)  # Postgres of a run as root is another user, and passes through
+    addresses: dict[str, str] = {}
+    with ExitStack() as parts:
+        parts.callback(shutil.rmtree, home, ignore_errors=True)
+        parts.callback(remove_postgres, home)
+
+        def postgres() -> None:
+            server = parts.enter_context(running_postgres(home, durable=True, stop=stop))
+            make_template(server.url, TEMPLATE, home / "logs")
+            addresses["postgres"] = server.url
+
+        def kafka() -> None:
+            server = parts.enter_context(running_kafka(home, stop=stop))
+            _make_topics(server.bootstrap_servers)
+            addresses["kafka"] = server.bootstrap_servers
+
+        side_by_side([postgres, kafka], stop=stop)
+        yield Surroundings(home, addresses["postgres"], addresses["kafka"], stop)
+
+
+def _make_topics(bootstrap_servers: str) -> None:
+    """The topics as they are declared, except that records carry the time at which the broker had them."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        admin.create_topics(
+            {
+                topic.name: {
+                    "num_partitions": topic.partitions,
+                    "replication_factor": 1,
+                    "configs": topic.config(replication_factor=1) | {"message.timestamp.type": "LogAppendTime"},
+                }
+                for topic in TOPICS
+            }
+        )
+        admin.wait_for_topics([topic.name for topic in TOPICS])
+    finally:
+        admin.close()

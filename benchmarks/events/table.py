@@ -1,0 +1,57 @@
+"""Results as people read them."""
+
+from collections.abc import Mapping
+
+from benchmarks.events.results import RESULTS, Result, number
+
+TABLE = RESULTS.with_suffix(".md")
+PLOT = RESULTS.with_suffix(".svg")
+
+INTRODUCTION = (
+    "Made by `make bench-events`; [docs/performance.md](../../docs/performance.md) says what each figure means and what"
+    " bounds it. Medians of the rounds, with the lowest and the highest."
+)
+
+
+def table(results: Mapping[str, Result]) -> None:
+    """Write the table beside the results."""
+    TABLE.write_text(markdown(results))
+
+
+def markdown(results: Mapping[str, Result]) -> str:
+    parts = [
+        "# The event backbone, measured",
+        INTRODUCTION,
+        f"![The figures as bars]({PLOT.name})",
+    ]
+    for name, result in results.items():
+        parts += [
+            f"## {result.title}",
+            _figures(result),
+            *(f"- {'met' if aim.met else '**missed**'}: {aim.text}; reached {aim.reached}" for aim in result.aims),
+            *(f"- {note}" for note in result.notes),
+            f"<sub>`make bench-events ONLY={name}`: {_conditions(result)}</sub>",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def text(result: Result) -> str:
+    """For a terminal."""
+    lines = [result.title]
+    for series in result.series:
+        figure = f"{number(series.median)} {series.unit}"
+        lines.append(f"  {series.subject:<28} {series.case:<24} {figure:>18}   ({series.spread})")
+    lines += [f"  {'met   ' if aim.met else 'MISSED'} {aim.text}; reached {aim.reached}" for aim in result.aims]
+    return "\n".join([*lines, *(f"  {note}" for note in result.notes)])
+
+
+def _figures(result: Result) -> str:
+    rows = [
+        f"| {series.subject} | {series.case} | {number(series.median)} {series.unit} | {series.spread} |"
+        for series in result.series
+    ]
+    return "\n".join(["| | | median | lowest to highest |", "|---|---|---:|---:|", *rows])
+
+
+def _conditions(result: Result) -> str:
+    return "; ".join(f"{name} {value}" for name, value in result.conditions.items())
