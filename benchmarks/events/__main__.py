@@ -9,7 +9,7 @@ import typer
 from tandem_local.processes import ProcessFailed
 from tandem_local.stopping import StopRequested, stopping_on_signals
 
-from benchmarks.events import relay
+from benchmarks.events import backlog, consumer, end_to_end, hold, latency, placement, relay
 from benchmarks.events.machine import conditions
 from benchmarks.events.options import Options
 from benchmarks.events.results import load, save
@@ -17,7 +17,13 @@ from benchmarks.events.surroundings import surroundings
 from benchmarks.events.table import table, text
 
 MEASUREMENTS = {
+    "placement": placement.measure,
     "relay": relay.measure,
+    "latency": latency.measure,
+    "consumer": consumer.measure,
+    "end_to_end": end_to_end.measure,
+    "backlog": backlog.measure,
+    "hold": hold.measure,
 }
 # They take long, so they run only when they are asked for.
 LONG = {"backlog", "hold"}

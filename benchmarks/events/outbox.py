@@ -12,7 +12,8 @@ from tandem_contracts.payloads import Money
 VERSIONS = 5
 AT_ONCE = 1_000
 PORTION = 500_000
-COLUMNS = "id, event_id, producer, aggregate_type, aggregate_id, version, type, payload::text AS payload, headers, occurred_at"
+IDENTITY = "id, event_id, producer, aggregate_type, aggregate_id, version"
+COLUMNS = f"{IDENTITY}, type, payload::text AS payload, headers, occurred_at"
 
 # As customers write them: up to `AT_ONCE` streams side by side, each with `VERSIONS` events.
 ROWS = """

@@ -1,7 +1,8 @@
 """What a measurement found, and the file that keeps it."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -58,9 +59,14 @@ def at_most(text: str, value: float, bound: float, *, unit: str = "") -> Aim:
     return Aim(text, f"{number(value)}{unit}", met=value <= bound)
 
 
+def percentile(values: Sequence[float], part: int) -> float:
+    """The value that `part` per cent of them do not exceed."""
+    return sorted(values)[max(0, math.ceil(len(values) * part / 100) - 1)]
+
+
 def number(value: float) -> str:
     """Three significant digits, thousands apart: 12,345 and 8.42."""
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2  # noqa: PLR2004 - powers of ten
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}"
 
 

@@ -1,11 +1,12 @@
 """Real servers for a run, in a directory of its own: Postgres that waits for the disk, and Kafka."""
 
+import itertools
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -33,6 +34,11 @@ class Surroundings:
     postgres: str
     kafka: str
     stop: Event
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def next_number(self) -> int:
+        """For names that are to be new within the run."""
+        return next(self._numbers)
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -94,20 +100,17 @@ def surroundings(stop: Event) -> Iterator[Surroundings]:
         yield Surroundings(home, addresses["postgres"], addresses["kafka"], stop)
 
 
-def _make_topics(bootstrap_servers: str) -> None:
-    """The topics as they are declared, except that records carry the time at which the broker had them."""
+def make_topic(bootstrap_servers: str, name: str, *, partitions: int, **configs: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
     try:
-        admin.create_topics(
-            {
-                topic.name: {
-                    "num_partitions": topic.partitions,
-                    "replication_factor": 1,
-                    "configs": topic.config(replication_factor=1) | {"message.timestamp.type": "LogAppendTime"},
-                }
-                for topic in TOPICS
-            }
-        )
-        admin.wait_for_topics([topic.name for topic in TOPICS])
+        admin.create_topics({name: {"num_partitions": partitions, "replication_factor": 1, "configs": configs}})
+        admin.wait_for_topics([name])
     finally:
         admin.close()
+
+
+def _make_topics(bootstrap_servers: str) -> None:
+    """The topics as they are declared, except that records carry the time at which the broker had them."""
+    for topic in TOPICS:
+        configs = topic.config(replication_factor=1) | {"message.timestamp.type": "LogAppendTime"}
+        make_topic(bootstrap_servers, topic.name, partitions=topic.partitions, **configs)

@@ -1,0 +1,49 @@
+"""When events arrived at a consumer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from benchmarks.events.surroundings import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Both times are in seconds since the epoch; the broker's is whole milliseconds."""
+
+    appended: float
+    arrived: float
+
+
+Event = tuple[UUID, str]
+"""An aggregate and an event type: each of our orders has at most one of a type."""
+
+
+class Arrivals:
+    """What a consumer noted; `read` once it has stopped."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @property
+    def listening(self) -> bool:
+        return self._file.exists() and self._file.read_text().startswith("reading")
+
+    def read(self) -> dict[Event, Arrival]:
+        arrivals: dict[Event, Arrival] = {}
+        for line in self._file.read_text().splitlines()[1:]:
+            aggregate, kind, appended, arrived = line.split()
+            arrivals.setdefault((UUID(aggregate), kind), Arrival(float(appended), float(arrived)))
+        return arrivals
+
+
+@contextmanager
+def noting_arrivals(around: Surroundings) -> Iterator[Arrivals]:
+    """Note the arrival of every order's event at a consumer while the block runs."""
+    file = around.home / f"arrivals-{around.next_number()}"
+    arrivals = Arrivals(file)
+    with around.process("arrivals", around.module("peers.arrivals", str(file)), {}) as process:
+        process.wait_until(lambda: arrivals.listening, stop=around.stop)
+        yield arrivals

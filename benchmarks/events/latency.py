@@ -1,0 +1,108 @@
+"""From a commit to Kafka, under a steady load."""
+
+import asyncio
+import time
+from random import Random
+from uuid import UUID, uuid4
+
+import psycopg
+from tandem_local.databases import Database
+
+from benchmarks.events.arrivals import noting_arrivals
+from benchmarks.events.options import Options
+from benchmarks.events.outbox import PLACED
+from benchmarks.events.relay import relaying
+from benchmarks.events.results import Result, at_most, of_rounds, percentile
+from benchmarks.events.surroundings import Surroundings
+
+RATES = (100, 500)
+SECONDS = 15.0
+WARM_UP_SECONDS = 2.0
+PARTS = {50: 10, 99: 50}
+"""The percentiles, and the milliseconds that are aimed at."""
+TYPE = "order.placed.v1"
+WRITERS = 16
+APPEND = "SELECT append_event('order', %s, %s, %s::jsonb)"
+ARRIVED, APPENDED = "at a consumer", "in the broker's log"
+
+
+def measure(around: Surroundings, options: Options) -> Result:
+    found: dict[tuple[str, int, int], list[float]] = {
+        (place, rate, part): [] for rate in RATES for part in PARTS for place in (ARRIVED, APPENDED)
+    }
+    for _ in range(options.rounds):
+        for rate in RATES:
+            delays = _delays(around, rate, options.seconds(SECONDS))
+            for (place, of_rate, part), values in found.items():
+                if of_rate == rate:
+                    values.append(1000 * percentile(delays[place], part))
+    series = {
+        (place, rate, part): of_rounds(f"{place}, {part} % within", f"{rate} events/s", "ms", values)
+        for (place, rate, part), values in found.items()
+    }
+    return Result(
+        title="From commit to Kafka",
+        series=list(series.values()),
+        aims=[
+            at_most(
+                f"{rate} events/s: {part} % at a consumer within {bound} ms",
+                series[ARRIVED, rate, part].median,
+                bound,
+                unit=" ms",
+            )
+            for rate in RATES
+            for part, bound in PARTS.items()
+        ],
+        notes=[
+            f"Each event is a transaction of its own, at a random moment, by one of {WRITERS} connections; the clock starts"
+            " when the commit has returned.",
+            "Arrival at a consumer, a process of its own, is later than the acknowledgement that the relay gets: an upper"
+            " bound. The broker's time of appending is before it, in whole milliseconds, rounded down: a lower bound.",
+        ],
+    )
+
+
+def _delays(around: Surroundings, rate: int, seconds: float) -> dict[str, list[float]]:
+    """Seconds from the commit of each event to the two places."""
+    with around.database() as database, relaying(around, database), noting_arrivals(around) as arrivals:
+        asyncio.run(_append(database, rate, WARM_UP_SECONDS))
+        committed = asyncio.run(_append(database, rate, seconds))
+        time.sleep(1)  # the last ones arrive; what does not is missed below
+    arrived = arrivals.read()
+    return {
+        ARRIVED: [arrived[order, TYPE].arrived - at for order, at in committed.items()],
+        APPENDED: [arrived[order, TYPE].appended - at for order, at in committed.items()],
+    }
+
+
+async def _append(database: Database, rate: int, seconds: float) -> dict[UUID, float]:
+    """Append events of new orders at random moments; when each was committed, by `time.time()`.
+
+    Each is a transaction of its own; one writer waits for its commit while others go on.
+    """
+    random = Random(rate)
+    committed: dict[UUID, float] = {}
+    due: asyncio.Queue[None] = asyncio.Queue()
+
+    async def write() -> None:
+        url = database.url("tandem_api")
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            while True:
+                await due.get()
+                order = uuid4()
+                body = PLACED.model_copy(update={"order_id": order}).model_dump_json()
+                await connection.execute(APPEND, [order, TYPE, body])
+                committed[order] = time.time()
+                due.task_done()
+
+    writers = [asyncio.create_task(write()) for _ in range(WRITERS)]
+    began = time.monotonic()
+    moment = began
+    while (moment := moment + random.expovariate(rate)) < began + seconds:
+        await asyncio.sleep(max(0, moment - time.monotonic()))
+        due.put_nowait(None)
+    await due.join()
+    for writer in writers:
+        writer.cancel()
+    await asyncio.wait(writers)
+    return committed
