@@ -2,6 +2,7 @@
 
 import sys
 import time
+import traceback
 from dataclasses import replace
 from typing import Annotated
 
@@ -12,9 +13,10 @@ from tandem_local.stopping import StopRequested, stopping_on_signals
 from benchmarks.events import backlog, consumer, end_to_end, hold, latency, placement, relay
 from benchmarks.events.machine import conditions
 from benchmarks.events.options import Options
+from benchmarks.events.plot import plot
 from benchmarks.events.results import load, save
 from benchmarks.events.surroundings import surroundings
-from benchmarks.events.table import table, text
+from benchmarks.events.table import PLOT, TABLE, markdown, text
 
 MEASUREMENTS = {
     "placement": placement.measure,
@@ -45,16 +47,25 @@ def main(
         raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(MEASUREMENTS)}")
     options = Options(rounds, quick, rows, hold)
     results = load()
+    failed: list[str] = []
     with stopping_on_signals() as stop, surroundings(stop) as around:
         for name in names:
             facts = conditions(around, rounds=rounds)
             began = time.monotonic()
-            result = replace(MEASUREMENTS[name](around, options), conditions=facts)
+            try:
+                result = replace(MEASUREMENTS[name](around, options), conditions=facts)
+            except Exception:  # noqa: BLE001 - the others can still be measured
+                traceback.print_exc()
+                failed.append(name)
+                continue
             typer.echo(f"\n{text(result)}\n({time.monotonic() - began:.0f} s)")
             if not quick:
                 results[name] = result
                 save(results)
-                table(results)
+                TABLE.write_text(markdown(results))
+                PLOT.write_text(plot(results))
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

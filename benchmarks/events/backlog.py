@@ -26,26 +26,22 @@ def measure(around: Surroundings, options: Options) -> Result:
     first, last = rates[:2], rates[-2:]
     return Result(
         title="Draining what a long outage left",
-        series=[
-            of_rounds(
-                f"{100 * part // WINDOWS} to {100 * (part + 1) // WINDOWS} % drained",
-                _case(options),
-                "events/s",
-                [value],
-            )
-            for part, value in enumerate(rates)
-        ],
+        series=[of_rounds(_window(part), _case(options), "events/s", [value]) for part, value in enumerate(rates)],
         aims=[
             at_least(
                 "relay: as fast at the end as at the start (≥ 90 %)", 100 * median(last) / median(first), 90, unit=" %"
             )
         ],
         notes=[
-            f"Overall {number(rate(samples))} events/s. The rows were written in portions of half a million while nothing"
-            " read them, then the relay drained them all.",
+            f"Overall {number(rate(samples))} events/s. The rows were written in portions of half a million while"
+            " nothing read them, then the relay drained them all.",
             f"Read back from Kafka: every order's events are there, in order ({duplicates} duplicates).",
         ],
     )
+
+
+def _window(part: int) -> str:
+    return f"{100 * part // WINDOWS} to {100 * (part + 1) // WINDOWS} % drained"
 
 
 def _case(options: Options) -> str:

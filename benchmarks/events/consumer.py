@@ -34,7 +34,10 @@ def measure(around: Surroundings, options: Options) -> Result:
     sequence = median(rates[SEQUENCE])
     return Result(
         title="Effects of events, each once",
-        series=[of_rounds(subject, f"{events[subject]:,} events", "effects/s", rates[subject]) for subject in events],
+        series=[
+            of_rounds(subject, f"{events[subject]:,} events", "effects/s", rates[subject], peer=subject == SEQUENCE)
+            for subject in events
+        ],
         aims=[at_least("consumer: ≥ 10 × one transaction a message", median(rates[SET]) / sequence, 10, unit=" ×")],
         notes=[
             f"A handler that may not share a transaction: {median(rates[ALONE]) / sequence:.1f} × one a message.",

@@ -22,7 +22,7 @@ EVENTS = 50_000
 
 
 def measure(around: Surroundings, options: Options) -> Result:
-    """Backlogs are drained one after the other: `rounds` before the transaction begins, then for as long as it lasts."""
+    """Backlogs are drained one after the other: `rounds` before the transaction begins, then while it lasts."""
     with around.database() as database, relaying(around, database) as relay:
         _drain(around, database, relay)  # the first one warms up
         before = [_drain(around, database, relay) for _ in range(options.rounds)]
@@ -49,8 +49,8 @@ def measure(around: Surroundings, options: Options) -> Result:
             )
         ],
         notes=[
-            f"A REPEATABLE READ transaction with a snapshot was open for {options.hold_seconds} s, in which {len(during)}"
-            f" backlogs were filled and drained; at its end the outbox had {number(dead)} dead rows.",
+            f"A REPEATABLE READ transaction was open for {options.hold_seconds} s, in which {len(during)} backlogs were"
+            f" filled and drained; at its end the outbox had {number(dead)} dead rows.",
             "The relay kept running; a rate is from the first record of a backlog to its last.",
         ],
     )

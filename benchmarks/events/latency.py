@@ -54,10 +54,10 @@ def measure(around: Surroundings, options: Options) -> Result:
             for part, bound in PARTS.items()
         ],
         notes=[
-            f"Each event is a transaction of its own, at a random moment, by one of {WRITERS} connections; the clock starts"
-            " when the commit has returned.",
-            "Arrival at a consumer, a process of its own, is later than the acknowledgement that the relay gets: an upper"
-            " bound. The broker's time of appending is before it, in whole milliseconds, rounded down: a lower bound.",
+            f"Each event is a transaction of its own, at a random moment, by one of {WRITERS} connections; the clock"
+            " starts when the commit has returned.",
+            "Arrival at a consumer, a process of its own, is later than the acknowledgement that the relay gets: an"
+            " upper bound. The broker's time of appending is earlier, in whole milliseconds rounded down: a lower one.",
         ],
     )
 

@@ -24,6 +24,7 @@ SECONDS = 6.0
 WARM_UP_SECONDS = 1.0
 API, API_TWICE, CEILING, DJANGO = "tandem-api", "tandem-api, two processes", "pgbench, the same SQL", "plain Django"
 SUBJECTS = (API, API_TWICE, CEILING, DJANGO)
+PEERS = (CEILING, DJANGO)
 AIMED_AT = 32
 # So many scripts, each with a customer of its own: one customer's row would be locked by all clients at once.
 SCRIPTS = 32
@@ -48,7 +49,10 @@ def measure(around: Surroundings, options: Options) -> Result:
     return Result(
         title="Orders durably accepted",
         series=[
-            *(of_rounds(subject, _case(clients), "orders/s", values) for (subject, clients), values in rates.items()),
+            *(
+                of_rounds(subject, _case(clients), "orders/s", values, peer=subject in PEERS)
+                for (subject, clients), values in rates.items()
+            ),
             *(of_rounds(f"{API}, 99 % within", _case(clients), "ms", _p99(loads[API, clients])) for clients in CLIENTS),
         ],
         aims=[

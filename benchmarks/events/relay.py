@@ -34,7 +34,10 @@ def measure(around: Surroundings, options: Options) -> Result:
     relay = median(rates[RELAY])
     return Result(
         title="Publishing a backlog",
-        series=[of_rounds(subject, f"{backlog[subject]:,} waiting", UNIT, rates[subject]) for subject in backlog],
+        series=[
+            of_rounds(subject, f"{backlog[subject]:,} waiting", UNIT, rates[subject], peer=subject != RELAY)
+            for subject in backlog
+        ],
         aims=[
             at_least("relay: ≥ 10,000 events/s acknowledged, in order", relay, 10_000, unit="/s"),
             at_least("relay: ≥ 20 × one by one", relay / median(rates[NAIVE]), 20, unit=" ×"),

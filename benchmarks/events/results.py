@@ -19,6 +19,8 @@ class Series:
     case: str
     unit: str
     values: list[float]
+    peer: bool = False
+    """Whether it is what the product is compared with."""
 
     @property
     def median(self) -> float:
@@ -47,8 +49,8 @@ class Result:
     conditions: dict[str, str] = field(default_factory=dict)
 
 
-def of_rounds(subject: str, case: str, unit: str, values: list[float]) -> Series:
-    return Series(subject, case, unit, [round(value, 3) for value in values])
+def of_rounds(subject: str, case: str, unit: str, values: list[float], *, peer: bool = False) -> Series:
+    return Series(subject, case, unit, [round(value, 3) for value in values], peer)
 
 
 def at_least(text: str, value: float, bound: float, *, unit: str = "") -> Aim:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from tandem_contracts.topics import TOPICS
 from tandem_local.databases import Database, copied_database, make_template
 from tandem_local.kafka import running_kafka
@@ -105,6 +105,15 @@ def make_topic(bootstrap_servers: str, name: str, *, partitions: int, **configs:
     try:
         admin.create_topics({name: {"num_partitions": partitions, "replication_factor": 1, "configs": configs}})
         admin.wait_for_topics([name])
+    finally:
+        admin.close()
+
+
+def empty_topic(bootstrap_servers: str, name: str, *, partitions: int) -> None:
+    """Remove what is in the topic, for those who begin at its beginning."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        admin.delete_records({TopicPartition(name, number): -1 for number in range(partitions)})
     finally:
         admin.close()
 

@@ -13,11 +13,6 @@ INTRODUCTION = (
 )
 
 
-def table(results: Mapping[str, Result]) -> None:
-    """Write the table beside the results."""
-    TABLE.write_text(markdown(results))
-
-
 def markdown(results: Mapping[str, Result]) -> str:
     parts = [
         "# The event backbone, measured",
@@ -28,8 +23,7 @@ def markdown(results: Mapping[str, Result]) -> str:
         parts += [
             f"## {result.title}",
             _figures(result),
-            *(f"- {'met' if aim.met else '**missed**'}: {aim.text}; reached {aim.reached}" for aim in result.aims),
-            *(f"- {note}" for note in result.notes),
+            _remarks(result),
             f"<sub>`make bench-events ONLY={name}`: {_conditions(result)}</sub>",
         ]
     return "\n\n".join(parts) + "\n"
@@ -51,6 +45,11 @@ def _figures(result: Result) -> str:
         for series in result.series
     ]
     return "\n".join(["| | | median | lowest to highest |", "|---|---|---:|---:|", *rows])
+
+
+def _remarks(result: Result) -> str:
+    aims = [f"{'met' if aim.met else '**missed**'}: {aim.text}; reached {aim.reached}" for aim in result.aims]
+    return "\n".join(f"- {remark}" for remark in [*aims, *result.notes])
 
 
 def _conditions(result: Result) -> str:

@@ -1,0 +1,48 @@
+"""The figures as bars: a panel a measurement, a bar for each median, a line from the lowest to the highest."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from benchmarks.events.results import Result, Series, number
+
+WIDTH, LABELS, BARS, ROW = 900, 330, 440, 20
+OURS, PEER, SPREAD = "#0f766e", "#a8a29e", "#1c1917"
+STYLE = "font: 12px ui-sans-serif, system-ui, sans-serif; fill: #1c1917"
+
+
+def plot(results: Mapping[str, Result]) -> str:
+    """An SVG of all results; within a panel, bars of the same unit share a scale."""
+    parts: list[str] = []
+    top = 16
+    for result in results.values():
+        parts.append(f'<text x="16" y="{top + 14}" style="font-weight: 600">{escape(result.title)}</text>')
+        top += 26
+        scales = _scales(result.series)
+        for series in result.series:
+            parts.append(_bar(series, top, scales[series.unit]))
+            top += ROW
+        top += 18
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}">'
+    background = f'<rect width="{WIDTH}" height="{top}" fill="#ffffff"/>'
+    return "\n".join([head, background, f'<g style="{STYLE}">', *parts, "</g>", "</svg>", ""])
+
+
+def _scales(series: Sequence[Series]) -> dict[str, float]:
+    """Pixels for one of each unit."""
+    return {
+        unit: BARS / max(max(one.values) for one in series if one.unit == unit) for unit in {one.unit for one in series}
+    }
+
+
+def _bar(series: Series, top: int, scale: float) -> str:
+    middle = top + ROW // 2
+    low, high = min(series.values) * scale, max(series.values) * scale
+    label = f"{series.subject}, {series.case}"
+    figure = f"{number(series.median)} {series.unit}"
+    return (
+        f'<text x="{LABELS - 8}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>'
+        f'<rect x="{LABELS}" y="{top + 3}" width="{max(series.median * scale, 1):.1f}" height="{ROW - 6}"'
+        f' fill="{PEER if series.peer else OURS}"/>'
+        f'<path d="M{LABELS + low:.1f} {middle}H{LABELS + high:.1f}" stroke="{SPREAD}"/>'
+        f'<text x="{LABELS + high + 8:.1f}" y="{middle + 4}">{escape(figure)}</text>'
+    )
