@@ -13,6 +13,7 @@ from tandem_local.progress import Progress
 from tandem_local.stopping import StopRequested, stopping_on_signals
 
 from chaos.checker import violations
+from chaos.disks import move_into_own_namespace
 from chaos.evidence import read_evidence
 from chaos.plan import plan
 from chaos.report import show, write_summary
@@ -33,6 +34,7 @@ def run(
     folder: Annotated[Path, typer.Option(help="Where each run leaves evidence, logs and summary.")] = FOLDER,
 ) -> None:
     """Run the system under load and faults, heal it, and judge what became of its promises."""
+    move_into_own_namespace()
     seed = secrets.randbelow(10_000) if seed is None else seed
     place = (folder / f"{time.strftime('%Y%m%d-%H%M%S')}-seed-{seed}-{secrets.token_hex(2)}").resolve()
     progress = Progress(console)

@@ -52,6 +52,8 @@ class Conductor:
         self._stage.network.clear()
         self._stage.postgres.start()
         self._stage.kafka.start()
+        self._stage.postgres.revive()
+        self._stage.kafka.revive()
         for failure in self.failures:
             raise failure
 

@@ -57,6 +57,20 @@ def crash(stage: Stage, fault: Fault) -> Iterator[None]:
 
 
 @contextmanager
+def fill_disk(stage: Stage, fault: Fault) -> Iterator[None]:
+    """No room for another byte; what ended of that is started again when there is."""
+    disk = stage.disks.get(fault.target)
+    if disk is None:
+        raise PermissionError("only root on Linux can mount a disk to fill")
+    disk.fill()
+    try:
+        yield
+    finally:
+        disk.clear()
+    (stage.kafka if fault.target == "kafka" else stage.postgres).revive()
+
+
+@contextmanager
 def end_connections(stage: Stage, fault: Fault) -> Iterator[None]:
     with psycopg.connect(stage.superuser_url(), autocommit=True) as superuser:
         superuser.execute(
@@ -122,6 +136,7 @@ ACTS: dict[str, Act] = {
     "freeze": freeze,
     "stop": stop,
     "crash": crash,
+    "fill disk": fill_disk,
     "end connections": end_connections,
     "hold transaction": hold_transaction,
     "hold stock row": hold_stock_row,

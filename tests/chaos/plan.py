@@ -15,6 +15,8 @@ LINKS = (*TO_POSTGRES, *TO_KAFKA, *TO_PAYMENT, "client→api", "api→admin")
 # Until the system is warm, and so that something was accepted before the first fault.
 FIRST_SECONDS = 6.0
 GAP_SECONDS = (1.0, 7.0)
+# What a server takes to come back, and to be of use for a moment before the next fault.
+REST_SECONDS = {"postgres": 5.0, "kafka": 8.0}
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Kind:
     targets: tuple[str, ...]
     seconds: tuple[float, float]
     weight: int = 1
+    occupies: str = ""
+    """What suffers, if that is not the target: nothing suffers two faults at once."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,18 @@ KINDS = (
     Kind("end connections", ("postgres",), (0, 0)),
     Kind("hold transaction", ("postgres",), (40, 180)),
     Kind("hold stock row", ("postgres",), (3, 8)),
+    Kind("fill disk", ("postgres", "kafka"), (3, 10)),
     Kind("kill", ("kafka",), (0, 2)),
-    Kind("stop", ("kafka",), (10, 30)),
+    Kind("stop", ("kafka",), (8, 20)),
     Kind("freeze", ("kafka",), (2, 8)),
     Kind("cut", LINKS, (1, 8), weight=3),
     Kind("silent", LINKS, (3, 12), weight=3),
     Kind("slow", LINKS, (5, 15), weight=2),
     Kind("narrow", LINKS, (5, 15)),
     Kind("failing", TO_PAYMENT, (3, 10)),
-    Kind("deliver again", ("tandem.orders",), (0, 0)),
-    Kind("replay", ("tandem-orders",), (0, 0)),
-    Kind("malformed records", ("tandem.orders",), (0, 0)),
+    Kind("deliver again", ("tandem.orders",), (0, 0), occupies="kafka"),
+    Kind("replay", ("tandem-orders",), (0, 0), occupies="kafka"),
+    Kind("malformed records", ("tandem.orders",), (0, 0), occupies="kafka"),
 )
 
 
@@ -73,16 +78,21 @@ def faults(seed: int) -> Iterator[Fault]:
     random = Random(seed)
     start, number = FIRST_SECONDS, 0
     busy: dict[str, float] = {}
+    deferred: list[Kind] = []
     while True:
-        for kind in _deck(random):
+        deck, deferred = [*deferred, *_deck(random)], []
+        for kind in deck:
             target, seconds = random.choice(kind.targets), random.uniform(*kind.seconds)
             choice, gap = random.random(), random.uniform(*GAP_SECONDS)
-            if busy.get(target, 0) <= start:
-                fault = Fault(number, kind.name, target, round(start, 2), round(seconds, 2), round(choice, 4))
-                busy[target] = fault.end
-                number += 1
-                start += gap
-                yield fault
+            suffers = kind.occupies or target
+            if busy.get(suffers, 0) > start:
+                deferred.append(kind)
+                continue
+            fault = Fault(number, kind.name, target, round(start, 2), round(seconds, 2), round(choice, 4))
+            busy[suffers] = fault.end + REST_SECONDS.get(suffers, 0)
+            number += 1
+            start += gap
+            yield fault
 
 
 def plan(seed: int, seconds: float) -> list[Fault]:

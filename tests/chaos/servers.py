@@ -50,6 +50,13 @@ class Server(Generic[ServerT]):
             self._signal(self._crash)
             self.stop()
 
+    def revive(self) -> None:
+        """Start it again if it has ended by itself; nothing while it is stopped."""
+        with self._lock:
+            if self._server is not None and self._server.running.ended is not None:
+                self.stop()
+                self.start()
+
     def freeze(self) -> None:
         self._signal(SIGSTOP)
 

@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tandem_admin.settings")
 django.setup()
 
 from django.contrib.auth.hashers import make_password  # noqa: E402
+from django.core.management import call_command  # noqa: E402
 from django.db import transaction  # noqa: E402
 from tandem_admin.catalog.models import Category, Product  # noqa: E402
 from tandem_admin.catalog.services import save_product  # noqa: E402
@@ -24,6 +25,7 @@ from tandem_admin.users.services import register  # noqa: E402
 
 @transaction.atomic
 def main() -> None:
+    call_command("load_demo")
     wanted = json.loads(sys.argv[1])
     category, _ = Category.objects.get_or_create(slug="chaos", defaults={"name": "Chaos", "position": 9})
     for sku, price, pieces in wanted["products"]:

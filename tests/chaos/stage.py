@@ -19,6 +19,7 @@ from tandem_local.services import DATABASE, Wiring, is_ready, kept_ports
 from tandem_local.side_by_side import side_by_side
 
 from chaos import plan, servers
+from chaos.disks import Disk, mounted_disk
 from chaos.load.store import CUSTOMERS, PRODUCTS
 from chaos.network import Network, running_network
 from chaos.servers import Server
@@ -39,6 +40,7 @@ class Stage:
     network: Network
     postgres: Server[PostgresServer]
     kafka: Server[KafkaServer]
+    disks: dict[str, Disk]
     services: dict[str, Service]
     credentials: Credentials
     admin_url: str
@@ -68,6 +70,7 @@ def running_stage(home: Path, progress: Progress, *, stop: Event) -> Iterator[St
         for client, listener in listeners.items():
             link = network.link(client, "kafka", listener.port)
             listeners[client] = replace(listener, advertised=link.port)
+        disks = {name: parts.enter_context(mounted_disk(home / name)) for name in ("postgres", "kafka")}
         postgres = servers.postgres(home, stop)
         kafka = servers.kafka(home, list(listeners.values()), stop)
         parts.callback(postgres.stop)
@@ -83,6 +86,7 @@ def running_stage(home: Path, progress: Progress, *, stop: Event) -> Iterator[St
             network=network,
             postgres=postgres,
             kafka=kafka,
+            disks={name: disk for name, disk in disks.items() if disk and _is_there(home / name)},
             services=supervisor.services,
             credentials=wiring.credentials,
             admin_url=ports.url("admin"),
@@ -105,6 +109,11 @@ def wait_until_ready(stage: Stage) -> None:
             raise TimeoutError("a service does not become ready")
 
 
+def _is_there(place: Path) -> bool:
+    """Whether the server's data is in its place, and not where an account that may not come here keeps it."""
+    return (place / "data").resolve().is_relative_to(place)
+
+
 def _begin_postgres(wiring: Wiring, postgres: Server[PostgresServer]) -> None:
     wiring = replace(wiring, postgres=postgres.start().url)
     settings = wiring.admin_settings(OWNER) | wiring.superuser_settings()
@@ -118,7 +127,6 @@ def _begin_kafka(wiring: Wiring, kafka: Server[KafkaServer]) -> None:
 
 def _set_up_store(wiring: Wiring, stop: Event) -> None:
     settings = wiring.admin_settings() | wiring.demo_settings()
-    manage("load_demo", env=settings, logs=wiring.home / "logs", stop=stop)
     wanted = json.dumps({"products": [list(product) for product in PRODUCTS], "customers": CUSTOMERS})
     argv = [program("python"), str(Path(__file__).with_name("set_up_store.py")), wanted]
     log = wiring.home / "logs" / "set-up-store.log"

@@ -11,6 +11,7 @@ from threading import Event, Thread
 import httpx
 from tandem_local.scenario.browser import UnexpectedPageError
 from tandem_local.scenario.customer import log_in
+from tandem_local.system import STAFF
 
 from chaos.load.history import Request, Try
 from chaos.load.staff import StaffDesk
@@ -22,6 +23,7 @@ AT_ONCE = 150
 TOKEN_SECONDS = 200.0
 TOKEN_RETRY_SECONDS = 15.0
 RETRY_SECONDS = (0.5, 4.0)
+STAFF_LOOKS = 4
 IN_PROGRESS = "request-in-progress"
 # Shares of orders.
 IMPATIENT, TWICE, NONSENSE, CANCELLED, SHIPPED, REFUNDED, POISONED = 0.08, 0.05, 0.03, 0.12, 0.10, 0.05, 0.01
@@ -115,8 +117,14 @@ class Shop:
             await self._ask(client, request, f"/v1/orders/{order_id}/cancellation", {"reason": "chaos"}, tries=1000)
         elif draw < CANCELLED + SHIPPED + REFUNDED:
             act = "ship" if draw < CANCELLED + SHIPPED else "refund"
-            await asyncio.sleep(random.uniform(3, 15))
-            self.requests.append(await asyncio.to_thread(self.desk.ask, order_id, act))
+            request = Request(act, STAFF, order_id=order_id)
+            self.requests.append(request)
+            # Staff look in now and then, until the order is paid; nobody repeats what may have worked.
+            while request.outcome == "failed" or not request.tries:
+                await asyncio.sleep(random.uniform(5, 20))
+                request.tries.append(await asyncio.to_thread(self.desk.ask, order_id, act))
+                if self._closed.is_set() or len(request.tries) == STAFF_LOOKS:
+                    return
 
     async def _ask(
         self, client: httpx.AsyncClient, request: Request, path: str, body: Mapping[str, object], *, tries: int
