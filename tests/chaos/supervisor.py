@@ -48,8 +48,8 @@ class Service:
 
     def kill(self) -> None:
         with self._lock:
-            self._ours = True
             if self._running is not None:
+                self._ours = True
                 self._running.signal(SIGKILL)
 
     def freeze(self) -> None:
@@ -98,6 +98,7 @@ class Service:
             well = time.monotonic() - self._started > WELL_SECONDS
             self._pause = RESTART_SECONDS[0] if well or self._ours else min(self._pause * 2, RESTART_SECONDS[1])
             self.ends["killed by a fault" if self._ours else f"status {status}"] += 1
+            self._running.stop()  # it has ended; its guard's descriptors have not
             self._running, self._ours, self._started = None, False, time.monotonic()
 
     def probe(self) -> None:
