@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
+from kafka.errors import KafkaError
 from rich.console import Console
 from tandem_local.processes import ProcessFailed
 from tandem_local.progress import Progress
@@ -23,7 +25,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
 
 FOLDER = Path(sys.prefix).resolve().parent / ".tandem" / "chaos"
-VIOLATED = 1
+VIOLATED, NO_VERDICT = 1, 2
 
 
 @app.command()
@@ -52,9 +54,9 @@ def run(
             )
     except StopRequested as request:
         raise typer.Exit(request.status) from None
-    except ProcessFailed as failure:
-        console.print(f"failed: {failure}", style="red", highlight=False, markup=False)
-        raise typer.Exit(2) from None
+    except (ProcessFailed, TimeoutError, KafkaError, psycopg.Error) as failure:
+        console.print(f"the run failed, there is no verdict: {failure!r}", style="red", highlight=False, markup=False)
+        raise typer.Exit(NO_VERDICT) from None
     result.evidence.write(place)
     found = violations(result.evidence)
     summary = write_summary(place, seed=seed, minutes=minutes, result=result, violated=found)

@@ -17,6 +17,8 @@ WELL_SECONDS = 10.0
 PROBE_SECONDS = 5.0
 PROBE_TIMEOUT_SECONDS = 2.0
 PROBES_FAILED = 4
+# So long a process may take to show its first sign of life.
+FIRST_SIGN_SECONDS = 60.0
 
 
 class Service:
@@ -34,6 +36,7 @@ class Service:
         self._started = 0.0
         self._pause = RESTART_SECONDS[0]
         self._probes_failed = 0
+        self._lived = False
 
     def start(self) -> None:
         with self._lock:
@@ -45,6 +48,7 @@ class Service:
                 self._running = start(self._command)
                 self._started = time.monotonic()
                 self._probes_failed = 0
+                self._lived = False
 
     def kill(self) -> None:
         with self._lock:
@@ -102,11 +106,15 @@ class Service:
             self._running, self._ours, self._started = None, False, time.monotonic()
 
     def probe(self) -> None:
-        """Kill it when it has failed to say that it lives too often in a row."""
+        """Kill it when it has failed too often in a row to say that it lives."""
         running = self._running
-        if running is None or time.monotonic() - self._started < WELL_SECONDS:
+        if running is None:
             return
-        self._probes_failed = 0 if _lives(self.operations_port) else self._probes_failed + 1
+        if _lives(self.operations_port):
+            self._lived = True
+            self._probes_failed = 0
+        elif self._lived or time.monotonic() - self._started > FIRST_SIGN_SECONDS:
+            self._probes_failed += 1
         if self._probes_failed >= PROBES_FAILED:
             self._probes_failed = 0
             self.ends["killed for showing no life"] += 1

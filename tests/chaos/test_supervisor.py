@@ -65,7 +65,7 @@ def test_a_process_that_is_killed_is_started_again_unless_it_is_to_be_stopped(tm
 
 
 def test_a_process_that_shows_no_life_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "WELL_SECONDS", 0)
+    monkeypatch.setattr(supervisor, "FIRST_SIGN_SECONDS", 0)
     silent = service(tmp_path, "time.sleep(60)")
     silent.start()
     try:
