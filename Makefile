@@ -10,7 +10,7 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up reset test chaos bench-events lint types check format clean
+.PHONY: help demo up reset test chaos chaos-mutants bench-events lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: ## run the tests (TESTS=services/worker to run some)
 chaos: ## faults under load, and a verdict (SEED=1 MINUTES=2 RATE=6; docs/reliability.md)
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos run \
 	  $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(FOLDER),--folder $(FOLDER))
+
+chaos-mutants: ## known defects put in on purpose, each of which the checker has to see (ONLY=last-id-cursor)
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos mutants $(if $(ONLY),--only $(ONLY))
 
 bench-events: ## measure the events' way (ONLY=relay ROUNDS=5 QUICK=1; for ONLY=backlog ROWS=, for ONLY=hold HOLD=)
 	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds

@@ -10,6 +10,7 @@ import psycopg
 import typer
 from kafka.errors import KafkaError
 from rich.console import Console
+from rich.table import Table
 from tandem_local.processes import ProcessFailed
 from tandem_local.progress import Progress
 from tandem_local.stopping import StopRequested, stopping_on_signals
@@ -17,6 +18,7 @@ from tandem_local.stopping import StopRequested, stopping_on_signals
 from chaos.checker import violations
 from chaos.disks import move_into_own_namespace
 from chaos.evidence import read_evidence
+from chaos.mutants import MUTANTS, on_the_path, schedule
 from chaos.plan import plan
 from chaos.report import show, write_summary
 from chaos.run import carry_out
@@ -62,6 +64,46 @@ def run(
     summary = write_summary(place, seed=seed, minutes=minutes, result=result, violated=found)
     show(summary, progress)
     raise typer.Exit(VIOLATED if found else 0)
+
+
+@app.command()
+def mutants(
+    only: Annotated[str | None, typer.Option(help="One of them, by name.")] = None,
+    minutes: Annotated[float, typer.Option(help="How long there are load and faults, for each.")] = 0.8,
+    folder: Annotated[Path, typer.Option(help="Where each run leaves evidence and logs.")] = FOLDER / "mutants",
+) -> None:
+    """Run the system with each of the known defects; the checker has to see every one."""
+    chosen = [mutant for mutant in MUTANTS if only in (None, mutant.name)]
+    if not chosen:
+        raise typer.BadParameter(f"no such mutant; there are {', '.join(mutant.name for mutant in MUTANTS)}")
+    table = Table("mutant", "defect", "told by", "")
+    survived = False
+    for mutant in chosen:
+        place = (folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{mutant.name}").resolve()
+        place.mkdir(parents=True)
+        progress = Progress(console)
+        progress.say(f"[bold]{mutant.name}[/]: {mutant.defect}")
+        try:
+            with stopping_on_signals() as stop, on_the_path(mutant, place):
+                result = carry_out(
+                    place,
+                    schedule(mutant, minutes * 60),
+                    seed=1,
+                    seconds=minutes * 60,
+                    rate=8,
+                    progress=progress,
+                    stop=stop,
+                    patience=40,
+                )
+        except StopRequested as request:
+            raise typer.Exit(request.status) from None
+        result.evidence.write(place)
+        told = sorted({violation.partition(":")[0] for violation in violations(result.evidence)})
+        caught = bool(set(told) & set(mutant.told_by))
+        survived = survived or not caught
+        table.add_row(mutant.name, mutant.defect, ", ".join(told), "[green]caught[/]" if caught else "[red]survived[/]")
+    console.print(table)
+    raise typer.Exit(VIOLATED if survived else 0)
 
 
 @app.command()

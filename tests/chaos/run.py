@@ -17,7 +17,7 @@ from chaos.evidence import Evidence
 from chaos.load.shop import Shop
 from chaos.load.staff import StaffDesk
 from chaos.plan import Fault
-from chaos.quiet import consume_all_again, wait_until_quiet
+from chaos.quiet import QUIET_SECONDS, consume_all_again, wait_until_quiet
 from chaos.stage import Stage, running_stage
 
 # How long customers go on asking what became of their requests, once everything is healed.
@@ -37,19 +37,32 @@ class Result:
 
 
 def carry_out(
-    folder: Path, plan: list[Fault], *, seed: int, seconds: float, rate: float, progress: Progress, stop: Event
+    folder: Path,
+    plan: list[Fault],
+    *,
+    seed: int,
+    seconds: float,
+    rate: float,
+    progress: Progress,
+    stop: Event,
+    patience: float = QUIET_SECONDS,
 ) -> Result:
-    """Run the system in `folder`, with its logs there, for `seconds` under load and faults; its data is removed."""
+    """Run the system in `folder`, with its logs there, for `seconds` under load and faults; its data is removed.
+
+    `patience` is how long the healed system has to come to rest, in seconds.
+    """
     home = folder / "system"
     try:
         with running_stage(home, progress, stop=stop) as stage:
-            return _on(stage, plan, seed=seed, seconds=seconds, rate=rate, progress=progress)
+            return _on(stage, plan, seed=seed, seconds=seconds, rate=rate, progress=progress, patience=patience)
     finally:
         remove_postgres(home)
         shutil.rmtree(home / "kafka", ignore_errors=True)
 
 
-def _on(stage: Stage, plan: list[Fault], *, seed: int, seconds: float, rate: float, progress: Progress) -> Result:
+def _on(
+    stage: Stage, plan: list[Fault], *, seed: int, seconds: float, rate: float, progress: Progress, patience: float
+) -> Result:
     credentials = stage.credentials
     shop = Shop(
         api_url=stage.api_url,
@@ -72,14 +85,14 @@ def _on(stage: Stage, plan: list[Fault], *, seed: int, seconds: float, rate: flo
     with progress.step("Customers", "learn what became of their requests"):
         shop.close(PATIENCE_SECONDS)
     with progress.step("System", "comes to rest"):
-        quiet_seconds, left = wait_until_quiet(stage)
+        quiet_seconds, left = wait_until_quiet(stage, patience)
     with progress.step("Evidence", "collected"):
         tables = collect.all_tables(stage.superuser_url())
         records = collect.whole_log(stage.bootstrap_servers())
         payments, ledger = collect.provider_books(stage.home / "payment.sqlite")
     with progress.step("Everything", "consumed once more"):
         consume_all_again(stage)
-        wait_until_quiet(stage)
+        wait_until_quiet(stage, patience)
         replayed = collect.all_tables(stage.superuser_url())
     evidence = Evidence(shop.requests, records, tables, replayed, payments, ledger, quiet_seconds)
     ends = {name: dict(service.ends) for name, service in stage.services.items() if service.ends}

@@ -1,0 +1,172 @@
+"""`make chaos-mutants`: the checker is shown defects that systems like ours have had, and must see each.
+
+A mutant is a copy of the worker with a few lines replaced, put before the real one on the path of the services. Each
+has a run of its own, with the faults that make its defect matter.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import tandem_worker
+
+from chaos.plan import FIRST_SECONDS, Fault
+
+PACKAGE = Path(tandem_worker.__file__).parent
+
+
+@dataclass(frozen=True)
+class Edit:
+    """In `file` of the worker, `before` (which is there once) becomes `after`."""
+
+    file: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Burst:
+    """The same fault again and again: every so many seconds, in turn on each target, for so long each time."""
+
+    kind: str
+    targets: tuple[str, ...]
+    every: float
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    defect: str
+    edits: tuple[Edit, ...]
+    bursts: tuple[Burst, ...]
+    told_by: tuple[str, ...]
+    """The invariants of which at least one has to be violated."""
+
+
+ORDERS = ("orders-1", "orders-2")
+RELAYS = ("relay-1", "relay-2")
+
+MUTANTS = (
+    Mutant(
+        "last-id-cursor",
+        "The relay reads behind the last id it has seen: what commits late is skipped.",
+        (
+            Edit("relay/floors.py", "        if to_the_end:\n            self.behind = self.value\n", ""),
+            Edit("relay/floors.py", "            late.add(row.aggregate)\n", "            pass\n"),
+            Edit("relay/watch.py", "    if not up_to:\n        return\n", "    return\n"),
+        ),
+        (Burst("slow", ("api→postgres",), every=9, seconds=6),),
+        ("every_event_is_in_kafka_in_order", "the_outbox_is_empty", "every_order_came_to_its_end"),
+    ),
+    Mutant(
+        "commit-before-process",
+        "The consumer commits what it has taken, before the database has it.",
+        (
+            Edit(
+                "consumer/offsets.py",
+                "        self._last = offset\n",
+                "        self._last, self._next = offset, offset + 1\n",
+            ),
+        ),
+        (Burst("kill", ORDERS, every=4),),
+        ("every_consumer_is_at_the_end", "every_order_came_to_its_end", "dead_letters_are_what_we_poisoned"),
+    ),
+    Mutant(
+        "no-position-check",
+        "The consumer applies whatever it is given, once more if it comes once more.",
+        (
+            Edit(
+                "consumer/positions.py",
+                '    if version <= position:\n        return "duplicate"\n',
+                '    if not waiting:\n        return "due"\n',
+            ),
+        ),
+        (Burst("deliver again", ("tandem.orders",), every=12),),
+        ("every_consumer_is_at_the_end", "dead_letters_are_what_we_poisoned", "states_agree_with_the_timeline"),
+    ),
+    Mutant(
+        "new-payment-key",
+        "Each try to collect a payment has an idempotency key of its own.",
+        (
+            Edit("payments/provider.py", "            key=str(attempt_id),\n", "            key=str(uuid4()),\n"),
+            Edit("payments/provider.py", "from uuid import UUID\n", "from uuid import UUID, uuid4\n"),
+        ),
+        (Burst("silent", ("orders-1→payment", "orders-2→payment"), every=5, seconds=6), Burst("kill", ORDERS, every=7)),
+        ("nobody_is_charged_twice",),
+    ),
+    Mutant(
+        "check-then-decrement",
+        "Stock is looked at first and taken later, with nothing that holds it in between.",
+        (
+            Edit(
+                "orders/stock.py",
+                "    for line in lines:\n        taken =",
+                "    for line in lines:\n"
+                "        found = await session.scalar(select(Stock.available).where(Stock.sku == line.sku))\n"
+                "        if (found or 0) < line.quantity:\n"
+                "            raise OutOfStockError(line.sku)\n"
+                "        await asyncio.sleep(0.3)\n"
+                "        taken =",
+            ),
+            Edit("orders/stock.py", "Stock.sku == line.sku, Stock.available >= line.quantity", "Stock.sku == line.sku"),
+            Edit("orders/stock.py", "import insert, update", "import insert, select, update"),
+            Edit("orders/stock.py", "from collections.abc", "import asyncio\nfrom collections.abc"),
+        ),
+        (),
+        ("dead_letters_are_what_we_poisoned", "stock_is_what_was_bought_less_what_was_sold"),
+    ),
+    Mutant(
+        "delete-before-acknowledged",
+        "The relay deletes an event when it hands it over, not when the broker has it.",
+        (
+            Edit(
+                "relay/lanes.py",
+                "            settled = settle(",
+                "            await outbox.delete(self.connection, [row.id for row in rows])\n"
+                "            settled = settle(",
+            ),
+        ),
+        (Burst("kill", ("kafka",), every=15, seconds=1), Burst("kill", RELAYS, every=4)),
+        ("every_event_is_in_kafka_in_order", "every_order_came_to_its_end"),
+    ),
+)
+
+
+def schedule(mutant: Mutant, seconds: float) -> list[Fault]:
+    """The mutant's faults that begin within `seconds`, by time."""
+    faults = [
+        (FIRST_SECONDS + burst.every * turn, burst, burst.targets[turn % len(burst.targets)])
+        for burst in mutant.bursts
+        for turn in range(int((seconds - FIRST_SECONDS) // burst.every) + 1)
+    ]
+    numbers = count()
+    return [
+        Fault(next(numbers), burst.kind, target, start, burst.seconds, 0.8)
+        for start, burst, target in sorted(faults, key=lambda fault: fault[0])
+    ]
+
+
+@contextmanager
+def on_the_path(mutant: Mutant, folder: Path) -> Iterator[None]:
+    """While the block runs, processes that start have the mutant for a worker. ValueError when an edit fits no more."""
+    copy = folder / "mutant" / PACKAGE.name
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for edit in mutant.edits:
+        source = (copy / edit.file).read_text()
+        if source.count(edit.before) != 1:
+            raise ValueError(f"{mutant.name}: {edit.file} has {source.count(edit.before)} times {edit.before!r}")
+        (copy / edit.file).write_text(source.replace(edit.before, edit.after))
+    former = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(copy.parent), *([former] if former else [])])
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = former
