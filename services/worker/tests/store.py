@@ -12,6 +12,7 @@ from tandem_contracts.envelope import Event
 from tandem_contracts.orders import OrderedLine, OrderEvent, OrderPlaced
 from tandem_contracts.payloads import Money
 from tandem_local.databases import Database
+from tandem_tables.hints import OutboxHint
 from tandem_tables.orders import Order, OrderLine
 from tandem_tables.timeline import append_to_timeline
 from tandem_worker.consumer.guard import Guard
@@ -25,9 +26,16 @@ from tandem_worker.relay.records import event_of
 UNIT_PRICE = Money(amount=1250, currency="EUR")
 
 
+class Unheard(OutboxHint):
+    """No relay runs that could hear a hint."""
+
+    def give(self) -> None:
+        pass
+
+
 def processor(consumer: Consumer, sessions: SessionFactory, *, dead_letter_limit: int = 20) -> Processor:
     guard = Guard(limit=dead_letter_limit, window_seconds=600)
-    return Processor(consumer, sessions, guard, asyncio.Semaphore(4))
+    return Processor(consumer, sessions, guard, asyncio.Semaphore(4), Unheard(sessions.kw["bind"]))
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The consumer's loop: take records, apply them, commit their offsets; never the other way round."""
 
 import asyncio
+from contextlib import aclosing
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -10,7 +11,7 @@ from tandem_worker.consumer.guard import Guard
 from tandem_worker.consumer.handlers import Consumer
 from tandem_worker.consumer.membership import Membership
 from tandem_worker.consumer.processing import Processor
-from tandem_worker.database import SessionFactory
+from tandem_worker.database import SessionFactory, outbox_hint
 from tandem_worker.settings import ConsumerSettings
 from tandem_worker.waiting import stopped_within
 
@@ -27,14 +28,15 @@ async def run_consumer(
         limit=settings.consumer_dead_letter_limit, window_seconds=settings.consumer_dead_letter_window_seconds
     )
     health.add_check("dead letters", guard.reason_against)
-    processor = Processor(consumer, sessions, guard, asyncio.Semaphore(settings.consumer_concurrency))
     pause = RESTART_SECONDS[0]
-    while not stop.is_set():
-        membership = Membership(processor, settings, health, stop)
-        try:
-            await membership.consume()
-        except (KafkaError, OSError) as error:
-            pause = RESTART_SECONDS[0] if membership.progressed else min(pause * 2, RESTART_SECONDS[1])
-            log.warning("consumer starts anew", consumer=consumer.name, error=repr(error), pause_seconds=pause)
-            health.beat()
-            await stopped_within(stop, pause)
+    async with aclosing(outbox_hint(sessions)) as hint:
+        processor = Processor(consumer, sessions, guard, asyncio.Semaphore(settings.consumer_concurrency), hint)
+        while not stop.is_set():
+            membership = Membership(processor, settings, health, stop)
+            try:
+                await membership.consume()
+            except (KafkaError, OSError) as error:
+                pause = RESTART_SECONDS[0] if membership.progressed else min(pause * 2, RESTART_SECONDS[1])
+                log.warning("consumer starts anew", consumer=consumer.name, error=repr(error), pause_seconds=pause)
+                health.beat()
+                await stopped_within(stop, pause)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from tandem_contracts.envelope import Event
 from tandem_runtime.metrics import exemplar
 from tandem_runtime.tracing import context_from, tracer
+from tandem_tables.hints import OutboxHint
 
 from tandem_worker.consumer import metrics
 from tandem_worker.consumer.dead_letters import bury
@@ -48,6 +49,7 @@ class Processor:
     sessions: SessionFactory
     guard: Guard
     slots: asyncio.Semaphore
+    hint: OutboxHint
 
     async def process(self, events: Sequence[Event]) -> list[Outcome]:
         """Apply `events`, which are in order for each aggregate; returns when all are in the database.
@@ -119,11 +121,14 @@ class Processor:
         try:
             async with self.sessions.begin() as session:
                 (outcome,) = await apply_events(session, self.consumer, self.guard, [event], prepared)
-                return outcome
         except HandlerFailedError as failure:
             error = failure.error
         except IntegrityError as deferred:  # a deferred constraint speaks at the commit
             error = deferred
+        else:
+            if outcome is Outcome.APPLIED:
+                self.hint.give()  # most effects state an event
+            return outcome
         if retry_reason(error):
             raise error
         log.error("event is poison", event_type=event.type, exc_info=error, **self._names(event))
