@@ -9,7 +9,7 @@ from chaos.collect import consume_from_the_beginning, lag
 from chaos.stage import Stage
 
 # Longer than every time-out and back-off in a row: session, provider, retry.
-QUIET_SECONDS = 180
+QUIET_SECONDS = 300
 LOOKS = 2
 
 UNFINISHED = """

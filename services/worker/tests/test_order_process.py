@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import update
 from store import Store
 from tandem_contracts.orders import (
@@ -196,6 +197,24 @@ async def test_a_payment_the_provider_refuses_keeps_no_other_from_being_settled(
         await reconciling
 
     assert store.payments(refused) == []
+
+
+async def test_a_lost_connection_is_no_failure_to_settle(store: Store, payments: Payments) -> None:
+    store.put_in_stock("MUG", 5)
+    order_id = await store.place_order({"MUG": 1}, total=2514)
+    await store.run()
+    failures = REGISTRY.get_sample_value("tandem_payment_reconciliation_failures_total")
+    store.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    await payments._settle_quietly(order_id)
+    assert store.state(order_id) == "reserved"
+    assert REGISTRY.get_sample_value("tandem_payment_reconciliation_failures_total") == failures
+
+    await payments._settle_quietly(order_id)
+    assert store.state(order_id) == "paid"
 
 
 async def test_a_payment_is_not_begun_while_the_order_changes_its_state(store: Store, payments: Payments) -> None:

@@ -119,11 +119,12 @@ class Payments:
         try:
             if await self.settle(order_id):
                 log.info("payment settled", order_id=str(order_id))
-        except RetryableError as error:
-            log.warning("payment still unknown", order_id=str(order_id), error=str(error))
-        except Exception:
-            UNSETTLED.inc()
-            log.exception("payment cannot be settled", order_id=str(order_id))
+        except Exception as error:
+            if retry_reason(error):  # the next round asks again
+                log.warning("payment still unknown", order_id=str(order_id), error=str(error))
+            else:
+                UNSETTLED.inc()
+                log.exception("payment cannot be settled", order_id=str(order_id))
 
 
 async def record_answer(session: AsyncSession, order_id: UUID, answer: Answer) -> None:
