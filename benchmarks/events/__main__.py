@@ -1,5 +1,6 @@
 """`python -m benchmarks.events`: run measurements, and bring results, table and plot up to date."""
 
+import shutil
 import sys
 import time
 import traceback
@@ -15,7 +16,7 @@ from benchmarks.events.machine import conditions
 from benchmarks.events.options import Options
 from benchmarks.events.plot import plot
 from benchmarks.events.results import load, save
-from benchmarks.events.surroundings import surroundings
+from benchmarks.events.surroundings import ROOT, surroundings
 from benchmarks.events.table import PLOT, TABLE, markdown, text
 
 MEASUREMENTS = {
@@ -29,6 +30,7 @@ MEASUREMENTS = {
 }
 # They take long, so they run only when they are asked for.
 LONG = {"backlog", "hold"}
+KEPT_LOGS = ROOT / ".tandem" / "benchmark-logs"
 
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -56,6 +58,8 @@ def main(
                 result = replace(MEASUREMENTS[name](around, options), conditions=facts)
             except Exception:  # noqa: BLE001 - the others can still be measured
                 traceback.print_exc()
+                logs = shutil.copytree(around.home / "logs", KEPT_LOGS / name, dirs_exist_ok=True)
+                typer.echo(f"the logs of {name} are kept in {logs}", err=True)
                 failed.append(name)
                 continue
             typer.echo(f"\n{text(result)}\n({time.monotonic() - began:.0f} s)")
