@@ -16,6 +16,7 @@ from tandem_local.postgres_binaries import postgres_programs
 from tandem_local.processes import Command, ProcessFailed, run
 
 ROLE = "tandem_api"
+ORDER = "INSERT INTO orders_order "
 # The log's lines: what continues a statement over several begins with a tab.
 STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]+): (.*?)(?:;)?$", re.DOTALL)
 PARAMETERS = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
@@ -41,15 +42,17 @@ def log_statements(database: Database, *, on: bool) -> None:
 
 
 def logged(log: str) -> list[Statement]:
-    """The statements of one connection's log, in order, without the pool's empty ones."""
-    statements: list[Statement] = []
+    """The transaction in which an order was placed: what its connection did, whatever others did meanwhile."""
+    by_process: dict[str, list[Statement]] = {}
     for entry in _entries(log):
-        match = STATEMENT.search(entry)
-        if match and match[1].strip():
+        statements = by_process.setdefault(entry.partition("[")[2].partition("]")[0], [])
+        if match := STATEMENT.search(entry):
+            if match[1].startswith("BEGIN"):
+                statements.clear()
             statements.append(Statement(match[1].strip(), {}))
         elif "DETAIL:  Parameters: " in entry and statements:
             statements[-1].parameters.update(PARAMETERS.findall(entry))
-    return statements
+    return next(some for some in by_process.values() if any(one.text.startswith(ORDER) for one in some))
 
 
 def script(statements: Sequence[Statement], *, order_id: str, key: str, customer: str, by: str) -> str:
@@ -62,7 +65,7 @@ def script(statements: Sequence[Statement], *, order_id: str, key: str, customer
         text = statement.text
         for number in sorted(literals, key=int, reverse=True):  # $12 before $1
             text = text.replace(f"${number}", literals[number])
-        lines.append(text + (r" \gset order_" if text.startswith("INSERT INTO orders_order ") else ";"))
+        lines.append(text + (r" \gset order_" if text.startswith(ORDER) else ";"))
     return "\n".join(lines).replace(customer, by) + "\n"
 
 

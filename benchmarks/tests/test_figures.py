@@ -29,6 +29,9 @@ LOG = r"""2026-01-01 00:00:00.000 UTC [1] LOG:  statement: ;
 2026-01-01 00:00:00.000 UTC [1] LOG:  execute _pg3_0: INSERT INTO orders_order (customer_id)
 	VALUES ($1::UUID) RETURNING id
 2026-01-01 00:00:00.000 UTC [1] DETAIL:  Parameters: $1 = 'customer-1'
+2026-01-01 00:00:00.000 UTC [2] LOG:  statement: BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+2026-01-01 00:00:00.000 UTC [2] LOG:  execute <unnamed>: SELECT * FROM catalog_product WHERE status = $1
+2026-01-01 00:00:00.000 UTC [2] DETAIL:  Parameters: $1 = 'published'
 2026-01-01 00:00:00.000 UTC [1] LOG:  execute <unnamed>: INSERT INTO keys VALUES ($1, $2::JSONB, $10)
 2026-01-01 00:00:00.000 UTC [1] DETAIL:  Parameters: $1 = 'key-1', $2 = '{"id": "order-1", "name": "it''s"}', $10 = NULL
 2026-01-01 00:00:00.000 UTC [1] LOG:  statement: COMMIT
