@@ -52,7 +52,8 @@ def logged(log: str) -> list[Statement]:
             statements.append(Statement(match[1].strip(), {}))
         elif "DETAIL:  Parameters: " in entry and statements:
             statements[-1].parameters.update(PARAMETERS.findall(entry))
-    return next(some for some in by_process.values() if any(one.text.startswith(ORDER) for one in some))
+    placed = next(some for some in by_process.values() if any(one.text.startswith(ORDER) for one in some))
+    return placed[: [one.text for one in placed].index("COMMIT") + 1]
 
 
 def script(statements: Sequence[Statement], *, order_id: str, key: str, customer: str, by: str) -> str:

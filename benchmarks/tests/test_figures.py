@@ -35,6 +35,7 @@ LOG = r"""2026-01-01 00:00:00.000 UTC [1] LOG:  statement: ;
 2026-01-01 00:00:00.000 UTC [1] LOG:  execute <unnamed>: INSERT INTO keys VALUES ($1, $2::JSONB, $10)
 2026-01-01 00:00:00.000 UTC [1] DETAIL:  Parameters: $1 = 'key-1', $2 = '{"id": "order-1", "name": "it''s"}', $10 = NULL
 2026-01-01 00:00:00.000 UTC [1] LOG:  statement: COMMIT
+2026-01-01 00:00:00.000 UTC [1] LOG:  execute <unnamed>: SELECT pg_notify('tandem_outbox', '')
 """
 
 
