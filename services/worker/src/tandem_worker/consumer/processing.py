@@ -131,9 +131,11 @@ class Processor:
             return outcome
         if retry_reason(error):
             raise error
-        log.error("event is poison", event_type=event.type, exc_info=error, **self._names(event))
         async with self.sessions.begin() as session:
-            return await bury_poison(session, self.consumer, self.guard, event, error)
+            outcome = await bury_poison(session, self.consumer, self.guard, event, error)
+        # Not before: while the guard holds an event, this is tried again and again.
+        log.error("event is poison", event_type=event.type, exc_info=error, **self._names(event))
+        return outcome
 
     async def _until_done(self, event: Event, attempt: Callable[[], Awaitable[T]]) -> T:
         pause = RETRY_SECONDS[0]
