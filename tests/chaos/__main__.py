@@ -116,4 +116,5 @@ def judge(folder: Path) -> None:
     raise typer.Exit(VIOLATED if found else 0)
 
 
-app(prog_name="chaos")
+if __name__ == "__main__":
+    app(prog_name="chaos")

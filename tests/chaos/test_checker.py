@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from chaos.__main__ import app
 from chaos.checker import INVARIANTS, violations
 from chaos.evidence import read_evidence
 from chaos.example import CANCELLED, POISONED, REJECTED, SHIPPED, SKU, World, sound_world
@@ -194,6 +196,18 @@ def test_a_breach_is_caught(invariant: str, change: Callable[[World], object]) -
 
 def test_every_invariant_has_a_breach() -> None:
     assert {invariant.__name__ for invariant in INVARIANTS} == {invariant for invariant, _ in BREACHES}
+
+
+def test_the_verdict_on_evidence_is_the_exit_status(tmp_path: Path) -> None:
+    world = sound_world()
+    world.evidence().write(tmp_path)
+    held = CliRunner().invoke(app, ["judge", str(tmp_path)])
+    a_second_capture(world)
+    world.evidence().write(tmp_path)
+    violated = CliRunner().invoke(app, ["judge", str(tmp_path)])
+
+    assert (held.exit_code, violated.exit_code) == (0, 1)
+    assert f"nobody_is_charged_twice: order {SHIPPED} was charged 2 times" in violated.stdout
 
 
 def test_evidence_that_was_written_is_judged_the_same(tmp_path: Path) -> None:
