@@ -44,3 +44,17 @@ async def watched(
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
+
+
+async def closed_within(closing: Coroutine[Any, Any, None], seconds: float) -> None:
+    """Close a client whose other end may be gone: not for longer than `seconds`, and whatever it says to it.
+
+    In a task of its own, since aiokafka lets the cancellation of its tasks out of `stop()` while the broker is away:
+    here it would end ours, and nobody would tell.
+    """
+    task = asyncio.ensure_future(closing)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -14,7 +14,7 @@ from tandem_worker.consumer.deliveries import read
 from tandem_worker.consumer.processing import Processor
 from tandem_worker.consumer.work import Work
 from tandem_worker.settings import ConsumerSettings
-from tandem_worker.waiting import watched
+from tandem_worker.waiting import closed_within, watched
 
 POLL_MS = 100
 COMMIT_SECONDS = 0.2
@@ -65,8 +65,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         finally:
             await self._give_back(self._kafka.assignment())
             await self._work.close()
-            with suppress(TimeoutError):  # a silent broker is not waited for: the session time-out tells the group
-                await asyncio.wait_for(self._kafka.stop(), LEAVE_SECONDS)
+            # A silent broker is not waited for: the session time-out tells the group.
+            await closed_within(self._kafka.stop(), LEAVE_SECONDS)
 
     async def _turn(self) -> None:
         await watched(self._take(), health=self._health, stop=self._stop)
