@@ -10,7 +10,7 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up reset test chaos chaos-mutants bench-events lint types check format clean
+.PHONY: help demo up shell reset test chaos chaos-mutants bench-events lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: ## start everything and carry one order through it, then stay up until Ctr
 
 up: ## start everything and stay up until Ctrl-C
 	$(RUN) tandem up
+
+shell: ## a shell beside the running system, with its settings, for such as tandem-worker lag (ROLE=tandem_worker)
+	$(RUN) tandem exec $(if $(ROLE),--role $(ROLE)) $${SHELL:-sh}
 
 reset: ## remove the data that `make demo` and `make up` keep in .tandem
 	$(RUN) tandem reset

@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from tandem_local.aot import faster_next_time
+from tandem_local.attached import NotRunningError, become, settings_beside
 from tandem_local.postgres import remove_postgres
 from tandem_local.processes import ProcessFailed
+from tandem_local.programs import ROLES
 from tandem_local.progress import Progress
 from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.stopping import StopRequested, stopping_on_signals
@@ -49,6 +51,25 @@ def demo(
 def up(home: Home = HOME) -> None:
     """Start everything and stay up until Ctrl-C."""
     _run(home, _stay_up)
+
+
+@app.command("exec", context_settings={"allow_interspersed_args": False})
+def run_beside(
+    command: Annotated[list[str], typer.Argument(help="Such as: tandem-worker lag", show_default=False)],
+    *,
+    home: Home = HOME,
+    role: Annotated[str, typer.Option(help="The database role, one of: " + ", ".join(ROLES))] = "tandem_worker",
+) -> None:
+    """Run a command with the settings of the system that is running."""
+    if role not in ROLES:
+        raise typer.BadParameter(f"{role} is not one of {', '.join(ROLES)}")
+    try:
+        become(command, settings_beside(home.resolve(), role))
+    except NotRunningError as error:
+        console.print(str(error), soft_wrap=True)
+    except FileNotFoundError:
+        console.print(f"{command[0]}: there is no such command", soft_wrap=True)
+    raise typer.Exit(1)
 
 
 @app.command()

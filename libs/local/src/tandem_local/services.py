@@ -48,7 +48,7 @@ class Wiring:
     ports: Ports
     credentials: Credentials
     traces: str
-    """Where they send their spans."""
+    """Where they send their spans; empty for none."""
     postgres: str = ""
     """The superuser's URL; each service gets its own role's."""
     kafka: str = ""
@@ -59,9 +59,9 @@ class Wiring:
             "TANDEM_ENVIRONMENT": "development",
             "TANDEM_ADMIN_URL": self.ports.url("admin"),
             "TANDEM_API_URL": self.ports.url("api"),
-            "OTEL_EXPORTER_OTLP_ENDPOINT": self.traces,
-            "OTEL_BSP_SCHEDULE_DELAY": "200",
         }
+        if self.traces:
+            shared |= {"OTEL_EXPORTER_OTLP_ENDPOINT": self.traces, "OTEL_BSP_SCHEDULE_DELAY": "200"}
         if self.kafka:
             shared["TANDEM_KAFKA_BOOTSTRAP_SERVERS"] = self.kafka
         if role:
@@ -89,11 +89,20 @@ class Wiring:
             "TANDEM_DEMO_CUSTOMER_PASSWORD": self.credentials.customer_password,
         }
 
+    def provider_settings(self) -> dict[str, str]:
+        """What speaks to the payment provider."""
+        return {
+            "TANDEM_PAYMENT_API_KEY": self.credentials.payment_api_key,
+            "TANDEM_PAYMENT_URL": self.ports.url("payment"),
+        }
+
     def commands(self) -> dict[str, Command]:
         """The services' commands by name."""
-        payment_key = {"TANDEM_PAYMENT_API_KEY": self.credentials.payment_api_key}
-        sandbox = payment_key | {"TANDEM_PAYMENT_DATABASE": str(self.home / "payment.sqlite")}
-        provider = payment_key | {"TANDEM_PAYMENT_URL": self.ports.url("payment")}
+        provider = self.provider_settings()
+        sandbox = {
+            "TANDEM_PAYMENT_API_KEY": self.credentials.payment_api_key,
+            "TANDEM_PAYMENT_DATABASE": str(self.home / "payment.sqlite"),
+        }
         gunicorn = ["gunicorn", "-c", "python:tandem_admin.gunicorn", "tandem_admin.wsgi"]
         return {
             "admin": self._command("admin", gunicorn, self.admin_settings()),
