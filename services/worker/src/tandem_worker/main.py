@@ -25,6 +25,7 @@ from tandem_worker.payments.services import Payments
 from tandem_worker.purge.main import Purge
 from tandem_worker.relay.main import run_relay
 from tandem_worker.settings import OrdersSettings, PurgeSettings, RelaySettings, Settings
+from tandem_worker.streams.commands import events, lag
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 Role = Callable[[SettingsT, Health, asyncio.Event], Awaitable[None]]
@@ -61,6 +62,8 @@ def purge() -> None:
 app.add_typer(dead_letters)
 app.command()(replay)
 app.command()(discard)
+app.add_typer(events)
+app.command()(lag)
 
 
 async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Event) -> None:

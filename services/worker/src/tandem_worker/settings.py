@@ -13,10 +13,14 @@ class DatabaseSettings(RuntimeSettings):
     database_url: SecretStr
 
 
-class Settings(DatabaseSettings):
-    """What every role needs. Each has a database role of its own."""
+class BrokerSettings(RuntimeSettings):
+    """What a command needs that speaks to Kafka alone."""
 
     kafka_bootstrap_servers: str
+
+
+class Settings(DatabaseSettings, BrokerSettings):
+    """What every role needs. Each has a database role of its own."""
 
 
 # A record that is no event dies but once, as long as its letter is there: the letter outlives the record.

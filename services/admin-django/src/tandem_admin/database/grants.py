@@ -61,6 +61,9 @@ TABLES: dict[Role, dict[str, str]] = {
         "orders_orderline": READ,
         "orders_timelineentry": "SELECT, INSERT",
         "orders_paymentattempt": "SELECT, INSERT, UPDATE (state, provider_id, decline_code)",
+        # For people's look at streams. Kafka tells the worker every event anyway, only a moment later.
+        "events_stream": READ,
+        "events_outboxevent": READ,
         "events_consumerposition": "SELECT, INSERT, UPDATE (version)",
         "events_deadletter": "SELECT, INSERT, UPDATE (state, reason, error, attempts, settled_at)",
         "events_deadletterdecision": (

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import typer
@@ -10,27 +10,20 @@ from sqlalchemy.exc import OperationalError
 from tandem_runtime.settings import load_settings
 from tandem_tables.events import DeadLetterDecision
 
-from tandem_worker.consumer.positions import Aggregate
+from tandem_worker import terminal
 from tandem_worker.database import SessionFactory, session_factory
 from tandem_worker.dead_letters import decisions
 from tandem_worker.dead_letters.decisions import Which
 from tandem_worker.dead_letters.presentation import decision_line, letter_page, letter_table
 from tandem_worker.dead_letters.repository import Action
 from tandem_worker.settings import DatabaseSettings
+from tandem_worker.terminal import fail
 
 POLL_SECONDS = 0.3
 
 dead_letters = typer.Typer(
     name="dead-letters", help="Look at the events that could not be applied.", no_args_is_help=True
 )
-
-
-def _aggregate(text: str) -> Aggregate:
-    kind, _, identity = text.partition("/")
-    try:
-        return kind, UUID(identity)
-    except ValueError:
-        raise typer.BadParameter("say the type and the id, such as order/0199…") from None
 
 
 def _email(text: str) -> str:
@@ -50,7 +43,7 @@ ConsumerName = Annotated[str | None, typer.Option("--consumer", help="Only of th
 OfAggregate = Annotated[
     Any,
     typer.Option(
-        "--aggregate", parser=_aggregate, metavar="TYPE/ID", help="Only of this aggregate.", show_default=False
+        "--aggregate", parser=terminal.aggregate, metavar="TYPE/ID", help="Only of this aggregate.", show_default=False
     ),
 ]
 ErrorPart = Annotated[
@@ -97,7 +90,7 @@ def show(letter_id: Annotated[UUID, typer.Argument(metavar="ID")]) -> None:
         async with sessions() as session:
             letter = await decisions.find_letter(session, letter_id)
             if letter is None:
-                _fail(f"{letter_id}: there is no such dead letter")
+                fail(f"{letter_id}: there is no such dead letter")
             aggregate = Which(consumer=letter.consumer, aggregate=(letter.aggregate_type, letter.aggregate_id))
             typer.echo(
                 letter_page(
@@ -147,16 +140,16 @@ def discard(
 
 def _decide(which: Which, action: Action, *, why: str, by: str, wait_seconds: float | None) -> None:
     if which.all:
-        _fail("say which: ids, or --aggregate, --consumer or --error")
+        fail("say which: ids, or --aggregate, --consumer or --error")
 
     async def run(sessions: SessionFactory) -> None:
         async with sessions.begin() as session:
             chosen = which.ids or [letter.id for letter in await decisions.find_letters(session, which)]
             if not chosen:
-                _fail("no unsettled dead letter is such")
+                fail("no unsettled dead letter is such")
             refused = await decisions.why_not(session, chosen, action)
             if which.ids and refused:  # what was named must be right; nothing is decided by halves
-                _fail(*(f"{letter_id}: {reason}" for letter_id, reason in refused.items()))
+                fail(*(f"{letter_id}: {reason}" for letter_id, reason in refused.items()))
             possible = [letter_id for letter_id in chosen if letter_id not in refused]
             made = await decisions.decide(session, possible, action, why=why, decided_by=by)
         for letter_id, reason in refused.items():
@@ -183,7 +176,7 @@ async def _follow(sessions: SessionFactory, made: Sequence[DeadLetterDecision], 
                     failed += decision.outcome == "failed"
                     typer.echo(decision_line(decision))
     if waiting:
-        _fail(f"{len(waiting)} still pending: either those before them are not decided, or no consumer is running")
+        fail(f"{len(waiting)} still pending: either those before them are not decided, or no consumer is running")
     if failed:
         raise typer.Exit(1)
 
@@ -199,10 +192,4 @@ def _run(work: Callable[[SessionFactory], Awaitable[None]]) -> None:
     try:
         asyncio.run(main())
     except OperationalError as error:
-        _fail(f"the database cannot be reached: {str(error.orig).strip().splitlines()[0]}")
-
-
-def _fail(*lines: str) -> NoReturn:
-    for line in lines:
-        typer.echo(line, err=True)
-    raise typer.Exit(1)
+        fail(f"the database cannot be reached: {str(error.orig).strip().splitlines()[0]}")

@@ -2,36 +2,34 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 from tandem_tables.events import DeadLetter, DeadLetterDecision
+
+from tandem_worker.terminal import age, table
 
 ERROR_WIDTH = 120
 HEADINGS = ("ID", "STATE", "REASON", "CONSUMER", "AGGREGATE", "VERSION", "TYPE", "TRIES", "AGE", "ERROR")
 
 
 def letter_table(letters: Iterable[DeadLetter]) -> str:
-    rows = [
+    return table(
         HEADINGS,
-        *(
+        [
             (
-                str(letter.id),
+                letter.id,
                 letter.state,
                 letter.reason,
                 letter.consumer,
                 _aggregate(letter),
-                str(letter.version),
+                letter.version,
                 letter.type,
-                str(letter.attempts),
+                letter.attempts,
                 age(letter.created_at),
                 _first_line(letter.error),
             )
             for letter in letters
-        ),
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+        ],
+    )
 
 
 def letter_page(
@@ -67,15 +65,6 @@ def decision_line(decision: DeadLetterDecision) -> str:
     aggregate = f"{decision.aggregate_type}/{decision.aggregate_id}"
     detail = f": {_first_line(decision.detail)}" if decision.detail else ""
     return f"{decision.outcome:<7}  {decision.action}  {aggregate} version {decision.version}{detail}"
-
-
-def age(since: datetime) -> str:
-    """Such as `3.5 h`."""
-    seconds = (datetime.now(UTC) - since).total_seconds()
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
 
 
 def pretty(body: str) -> str:
