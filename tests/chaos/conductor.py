@@ -6,13 +6,14 @@ from threading import Event, Lock, Thread
 
 import psycopg
 from kafka.errors import KafkaError
+from rich.markup import escape
 from tandem_local.progress import Progress
 
 from chaos.faults import ACTS
 from chaos.plan import Fault
 from chaos.stage import Stage
 
-# What a fault stumbles over when another one got in its way.
+# What a fault stumbles over when another one got in its way, or when this machine does not let us.
 STUMBLES = (OSError, psycopg.Error, KafkaError, TimeoutError)
 
 
@@ -64,7 +65,7 @@ class Conductor:
             self._inject(fault)
         except STUMBLES as error:
             self.stumbled.append(fault)
-            self._say(fault, f"[yellow]in the way of another: {type(error).__name__}[/]")
+            self._say(fault, f"[yellow]{fault} could not be: {escape(repr(error)[:120])}[/]")
         except BaseException as error:  # noqa: BLE001 - raised where the run can end
             self.failures.append(error)
 

@@ -31,7 +31,7 @@ def write_summary(folder: Path, *, seed: int, minutes: float, result: Result, vi
         "turned away": result.turned_away,
         "orders by state": Counter(row["state"] for row in evidence.rows("orders_order")),
         "faults": Counter(f"{done.fault.kind} {_family(done.fault.target)}" for done in result.injected),
-        "faults in the way of each other": len(result.stumbled),
+        "faults that could not be": Counter(str(fault) for fault in result.stumbled),
         "services ended": result.ends,
         "records in Kafka": len(evidence.records),
         "dead letters": Counter(row["reason"] for row in evidence.rows("events_deadletter")),
