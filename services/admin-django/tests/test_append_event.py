@@ -3,7 +3,9 @@
 import threading
 import uuid
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from random import Random
 
 import psycopg
@@ -103,3 +105,30 @@ def test_under_concurrency_versions_have_no_gap_and_ids_rise_in_commit_order(dat
     assert len(rows) == appended == sum(heads.values())
     for aggregate in aggregates:
         assert [version for owner, version in rows if owner == aggregate] == list(range(1, heads[aggregate] + 1))
+
+
+@pytest.mark.django_db
+def test_a_transaction_gives_the_relay_one_hint_after_its_commit(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[Callable[[], None]]]],
+) -> None:
+    customer = uuid.uuid4()
+    with django_capture_on_commit_callbacks(execute=True) as hints, transaction.atomic():
+        for _ in range(3):
+            append_event(customer, CustomerReactivated(customer_id=customer))
+    assert len(hints) == 1
+
+    with django_capture_on_commit_callbacks() as hints, rolled_back():
+        append_event(customer, CustomerReactivated(customer_id=customer))
+    assert hints == []
+
+
+@pytest.mark.django_db
+def test_a_hint_that_fails_is_nobody_s_error(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[Callable[[], None]]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tandem_admin.events.services.GIVE_HINT", "SELECT no_such_function()")
+    customer = uuid.uuid4()
+    with django_capture_on_commit_callbacks(execute=True) as hints, transaction.atomic():
+        assert append_event(customer, CustomerReactivated(customer_id=customer)) == 1
+    assert len(hints) == 1
