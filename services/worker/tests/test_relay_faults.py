@@ -4,7 +4,6 @@ from pathlib import Path
 
 import psycopg
 from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
 from kafka_records import provision
 from relaying import aggregate, append, published, relaying, until, waiting
 from tandem_contracts.topics import ORDERS
@@ -14,12 +13,22 @@ from tandem_worker.relay.metrics import FAILURES
 from tandem_worker.settings import RelaySettings
 
 
-def accept_no_more_than(size: int, bootstrap_servers: str) -> None:
+def provision_with_orders_of_at_most(size: int, bootstrap_servers: str) -> None:
+    """The topics, and that of the orders takes no batch larger than `size` bytes from the beginning."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
     try:
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, ORDERS.name, {"max.message.bytes": str(size)})])
+        admin.create_topics(
+            {
+                ORDERS.name: {
+                    "num_partitions": ORDERS.partitions,
+                    "replication_factor": 1,
+                    "configs": {"max.message.bytes": str(size)},
+                }
+            }
+        )
     finally:
         admin.close()
+    provision(bootstrap_servers)
 
 
 async def test_of_a_batch_that_the_broker_refuses_only_the_event_at_fault_is_parked(
@@ -33,9 +42,8 @@ async def test_of_a_batch_that_the_broker_refuses_only_the_event_at_fault_is_par
     for one in many:
         append(database, one, 2)
     with running_kafka(tmp_path) as kafka:
-        provision(kafka.bootstrap_servers)
         # Batches of several events are larger than this as well: they are refused and travel one by one.
-        accept_no_more_than(4_000, kafka.bootstrap_servers)
+        provision_with_orders_of_at_most(4_000, kafka.bootstrap_servers)
         settings = RelaySettings(
             environment="test",
             database_url=database.url("tandem_relay"),
