@@ -20,6 +20,7 @@ from chaos.disks import move_into_own_namespace
 from chaos.evidence import read_evidence
 from chaos.mutants import MUTANTS, on_the_path, schedule
 from chaos.plan import plan
+from chaos.quiet import QUIET_SECONDS
 from chaos.report import show, write_summary
 from chaos.run import carry_out
 
@@ -28,6 +29,8 @@ console = Console()
 
 FOLDER = Path(sys.prefix).resolve().parent / ".tandem" / "chaos"
 VIOLATED, NO_VERDICT = 1, 2
+# A system that has lost something never comes to rest.
+MUTANTS_PATIENCE_SECONDS = 75
 
 
 @app.command()
@@ -93,15 +96,18 @@ def mutants(
                     rate=8,
                     progress=progress,
                     stop=stop,
-                    patience=40,
+                    patience=MUTANTS_PATIENCE_SECONDS if mutant.told_by else QUIET_SECONDS,
                 )
         except StopRequested as request:
             raise typer.Exit(request.status) from None
         result.evidence.write(place)
         told = sorted({violation.partition(":")[0] for violation in violations(result.evidence)})
-        caught = bool(set(told) & set(mutant.told_by))
-        survived = survived or not caught
-        table.add_row(mutant.name, mutant.defect, ", ".join(told), "[green]caught[/]" if caught else "[red]survived[/]")
+        as_it_should = bool(set(told) & set(mutant.told_by)) if mutant.told_by else not told
+        survived = survived or not as_it_should
+        verdict = ("caught" if told else "held") if as_it_should else ("survived" if mutant.told_by else "violated")
+        table.add_row(
+            mutant.name, mutant.defect, ", ".join(told), f"[{'green' if as_it_should else 'red'}]{verdict}[/]"
+        )
     console.print(table)
     raise typer.Exit(VIOLATED if survived else 0)
 
