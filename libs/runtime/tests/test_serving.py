@@ -2,6 +2,7 @@ import json
 import signal
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -58,6 +59,8 @@ def serving(start: Start) -> tuple[subprocess.Popen[str], str, str]:
     process = start(SERVING.replace("PORT", "0"))
     operations = f"http://127.0.0.1:{said(process, 'operations port open')['port']}"
     address = str(said(process, "Uvicorn running on")["event"]).split()[3]
+    while status_of(f"{operations}/readyz") != 200:  # it says so a moment before it is ready
+        time.sleep(0.01)
     return process, address, operations
 
 
@@ -73,8 +76,7 @@ def status_of(url: str) -> int:
 
 @pytest.mark.parametrize("path", ["/slow", "/stream"])
 def test_at_sigterm_an_answer_in_progress_is_finished_and_the_process_ends_by_itself(start: Start, path: str) -> None:
-    process, address, operations = serving(start)
-    assert status_of(f"{operations}/readyz") == 200
+    process, address, _ = serving(start)
     with urllib.request.urlopen(address + path, timeout=5) as answer:
         assert answer.read(6) == b"first "
         process.send_signal(signal.SIGTERM)

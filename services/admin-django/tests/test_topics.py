@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
@@ -12,7 +13,7 @@ from django.core.management import CommandError, call_command
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from tandem_admin.events.management.commands import provision_topics
-from tandem_admin.events.topics import Plan, TopicConflictError, _compare, carry_out, plan_topics
+from tandem_admin.events.topics import Plan, TopicConflictError, _compare, carry_out, plan_topics, settings_of
 from tandem_contracts.topics import DAY_MS, Topic
 from tandem_local.ports import free_port
 from tandem_local.programs import program
@@ -34,16 +35,12 @@ def topic(client: KafkaAdminClient) -> Iterator[Topic]:
         client.delete_topics([topic.name])
 
 
-def settings_of(client: KafkaAdminClient, topic: Topic) -> dict[str, str]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name)]
-    described = client.describe_configs(resources, config_filter="all")["topic"][topic.name]
-    return {setting: entry["value"] for setting, entry in described.items()}
-
-
 def alter(client: KafkaAdminClient, topic: Topic, **settings: str) -> None:
     values = {name.replace("_", "."): value for name, value in settings.items()}
     answer = client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, values)])
     assert answer["topic"][topic.name] == "OK"
+    while not settings_of(client, [topic.name])[topic.name].items() >= values.items():  # it answers before
+        time.sleep(0.05)
 
 
 def provision(client: KafkaAdminClient, topic: Topic, *, shrink: bool = False) -> list[str]:
@@ -58,7 +55,7 @@ def test_a_missing_topic_is_made_as_declared_and_then_up_to_date(client: KafkaAd
 
     (description,) = client.describe_topics([topic.name])
     assert len(description["partitions"]) == 2
-    assert settings_of(client, topic).items() >= topic.config(replication_factor=1).items()
+    assert settings_of(client, [topic.name])[topic.name].items() >= topic.config(replication_factor=1).items()
     assert provision(client, topic) == [f"{topic.name}: up to date"]
 
 
@@ -67,7 +64,7 @@ def test_a_longer_retention_is_set(client: KafkaAdminClient, topic: Topic) -> No
     longer = replace(topic, retention_ms=8 * DAY_MS)
 
     assert provision(client, longer) == [f"{topic.name}: retention.ms {7 * DAY_MS} → {8 * DAY_MS}"]
-    assert settings_of(client, topic)["retention.ms"] == str(8 * DAY_MS)
+    assert settings_of(client, [topic.name])[topic.name]["retention.ms"] == str(8 * DAY_MS)
     assert provision(client, replace(topic, retention_ms=-1)) == [f"{topic.name}: retention.ms {8 * DAY_MS} → -1"]
 
 
@@ -83,10 +80,10 @@ def test_what_shrinks_needs_to_be_said(client: KafkaAdminClient, topic: Topic, s
 
     with pytest.raises(TopicConflictError, match=f"{name} is {larger} and would become {declared}.*--shrink"):
         provision(client, topic)
-    assert settings_of(client, topic)[name] == larger
+    assert settings_of(client, [topic.name])[topic.name][name] == larger
 
     assert provision(client, topic, shrink=True) == [f"{topic.name}: {name} {larger} → {declared}"]
-    assert settings_of(client, topic)[name] == declared
+    assert settings_of(client, [topic.name])[topic.name][name] == declared
 
 
 def test_another_cleanup_policy_counts_as_shrinking(client: KafkaAdminClient, topic: Topic) -> None:
@@ -103,7 +100,7 @@ def test_partitions_never_change(client: KafkaAdminClient, topic: Topic, partiti
 
     with pytest.raises(TopicConflictError, match=f"has 2 partitions, declared are {partitions}"):
         provision(client, replace(topic, partitions=partitions, retention_ms=-1), shrink=True)
-    assert settings_of(client, topic)["retention.ms"] == str(topic.retention_ms)
+    assert settings_of(client, [topic.name])[topic.name]["retention.ms"] == str(topic.retention_ms)
 
 
 def test_fewer_acknowledging_replicas_are_refused_even_when_shrinking(client: KafkaAdminClient, topic: Topic) -> None:
@@ -123,7 +120,7 @@ def test_missing_replicas_are_told_and_nobody_waits_for_them(client: KafkaAdminC
     carry_out(client, plan, shrink=False)
 
     assert f"{topic.name}: has 1 replicas, not 3; moving them is for the broker's tools" in plan.remarks
-    assert settings_of(client, topic)["min.insync.replicas"] == "1"
+    assert settings_of(client, [topic.name])[topic.name]["min.insync.replicas"] == "1"
 
 
 def test_replicas_that_were_added_are_waited_for() -> None:

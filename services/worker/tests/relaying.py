@@ -69,5 +69,5 @@ async def relaying(settings: RelaySettings) -> AsyncIterator[None]:
 
 async def published(settings: RelaySettings, *aggregates: UUID, topic: Topic = ORDERS) -> list[Event]:
     records = await read_to_end(settings.kafka_bootstrap_servers, topic.name)
-    events = [from_kafka(record.value, record.headers) for record in records]
-    return [event for event in events if event.aggregate_id in aggregates]
+    keys = {str(one).encode() for one in aggregates}
+    return [from_kafka(record.value, record.headers) for record in records if record.key in keys]

@@ -4,6 +4,7 @@ import fcntl
 import os
 import random
 import socket
+from pathlib import Path
 from threading import Lock
 
 from tandem_local.cache import cache_home
@@ -14,7 +15,7 @@ RANGE = range(20000, 32000)
 
 _taken: set[int] = set()
 _guard = Lock()
-_ledger: int | None = None
+_ledgers: dict[Path, int] = {}
 
 
 def free_port(preferred: int | None = None) -> int:
@@ -37,8 +38,8 @@ def release_port(port: int) -> None:
     """Give the port back before this process ends."""
     with _guard:
         _taken.discard(port)
-        if _ledger is not None:
-            fcntl.lockf(_ledger, fcntl.LOCK_UN, 1, port)
+        for ledger in _ledgers.values():
+            fcntl.lockf(ledger, fcntl.LOCK_UN, 1, port)
 
 
 def listens(port: int) -> bool:
@@ -62,13 +63,12 @@ def _claim(port: int) -> bool:
 
 def _write_down(port: int) -> bool:
     """Lock one byte a port in a file of all runs: the kernel frees it when we end, however we end."""
-    global _ledger  # noqa: PLW0603 - closing any descriptor of the file would drop all our locks, so there is one for good
-    if _ledger is None:
-        path = cache_home() / "ports"
+    path = cache_home() / "ports"
+    if path not in _ledgers:  # opened once for good: closing any descriptor of the file would drop all our locks
         path.parent.mkdir(parents=True, exist_ok=True)
-        _ledger = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        _ledgers[path] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.lockf(_ledger, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        fcntl.lockf(_ledgers[path], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False
     return True

@@ -3,6 +3,7 @@
 Nothing by which events or their order could be lost happens in passing: the plan names it, and a person has to ask.
 """
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from tandem_contracts.topics import PREFIX, Topic
 
 UNBOUNDED = "-1"
+APPLIED_WITHIN_SECONDS = 60
 SHRINKING = (
     "the broker could remove events sooner than now, or refuse some that it takes now; --shrink does it all the same"
 )
@@ -55,17 +57,22 @@ def plan_topics(client: KafkaAdminClient, topics: Collection[Topic], *, replicat
     plan = Plan(replication_factor, missing=[topic for name, topic in sorted(wanted.items()) if name not in names])
     found = sorted(wanted.keys() & names)
     if found:
-        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
-        settings = client.describe_configs(resources, config_filter="all")["topic"]
+        current = settings_of(client, found)
         for description in sorted(client.describe_topics(found), key=lambda description: str(description["name"])):
             name = description["name"]
-            current = {setting: entry["value"] for setting, entry in settings[name].items()}
             replicas = [len(partition["replica_nodes"]) for partition in description["partitions"]]
-            _compare(plan, wanted[name], current, replicas)
+            _compare(plan, wanted[name], current[name], replicas)
     for name in sorted(names - wanted.keys()):
         if name.startswith(PREFIX):
             plan.remarks.append(f"{name}: not declared; left alone, since only a person knows who still reads it")
     return plan
+
+
+def settings_of(client: KafkaAdminClient, names: Collection[str]) -> dict[str, dict[str, str]]:
+    """The values that the broker goes by, defaults too, by topic and setting."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    described = client.describe_configs(resources, config_filter="all")["topic"]
+    return {name: {setting: entry["value"] for setting, entry in described[name].items()} for name in names}
 
 
 def carry_out(client: KafkaAdminClient, plan: Plan, *, shrink: bool) -> None:
@@ -90,6 +97,16 @@ def carry_out(client: KafkaAdminClient, plan: Plan, *, shrink: bool) -> None:
         answer = client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, values)])["topic"][name]
         if answer != "OK":  # the client does not raise
             raise TopicConflictError(f"{name}: the broker refuses {values}: {answer}")
+        _wait_until_set(client, name, values)
+
+
+def _wait_until_set(client: KafkaAdminClient, name: str, values: dict[str, str]) -> None:
+    """Wait until the broker goes by what its controller has written down: it answers some time before."""
+    deadline = time.monotonic() + APPLIED_WITHIN_SECONDS
+    while not settings_of(client, [name])[name].items() >= values.items():
+        if time.monotonic() > deadline:
+            raise TopicConflictError(f"{name}: the broker took {values}, and does not go by it")
+        time.sleep(0.05)
 
 
 def _compare(plan: Plan, topic: Topic, current: dict[str, str], replicas: list[int]) -> None:
