@@ -4,6 +4,7 @@ import os
 
 import hypothesis
 import pytest
+import structlog
 
 pytest_plugins = ["tandem_local.testing"]
 
@@ -13,6 +14,10 @@ hypothesis.settings.register_profile(
     "tandem", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("tandem")
+
+# As in the services; rich's traceback, with every local variable, can take longer than the transaction it is about.
+_console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _console])
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

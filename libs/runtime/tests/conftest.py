@@ -60,7 +60,7 @@ def start() -> Iterator[Start]:
 def run(start: Start) -> Callable[..., Finished]:
     def run_to_end(code: str, **environment: str) -> Finished:
         process = start(code, **environment)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=120)
         return Finished(process.returncode, stdout, stderr)
 
     return run_to_end

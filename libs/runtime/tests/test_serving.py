@@ -66,7 +66,7 @@ def serving(start: Start) -> tuple[subprocess.Popen[str], str, str]:
 
 def status_of(url: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             status: int = answer.status
             return status
     except urllib.error.HTTPError as error:
@@ -77,17 +77,17 @@ def status_of(url: str) -> int:
 @pytest.mark.parametrize("path", ["/slow", "/stream"])
 def test_at_sigterm_an_answer_in_progress_is_finished_and_the_process_ends_by_itself(start: Start, path: str) -> None:
     process, address, _ = serving(start)
-    with urllib.request.urlopen(address + path, timeout=5) as answer:
+    with urllib.request.urlopen(address + path, timeout=60) as answer:
         assert answer.read(6) == b"first "
         process.send_signal(signal.SIGTERM)
         assert answer.read() == b"last"
     said(process, "closed properly")
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=60) == 0
 
 
 def test_a_stopping_process_is_alive_but_not_ready(start: Start) -> None:
     process, address, operations = serving(start)
-    with urllib.request.urlopen(f"{address}/slow", timeout=5) as answer:
+    with urllib.request.urlopen(f"{address}/slow", timeout=60) as answer:
         answer.read(6)
         process.send_signal(signal.SIGTERM)
         said(process, "stopping")
@@ -99,4 +99,4 @@ def test_a_port_that_is_taken_is_said_and_ends_the_process(start: Start) -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start(SERVING.replace("PORT", str(taken.getsockname()[1])))
         assert "address already in use" in str(said(process, "error while attempting to bind")["event"])
-        assert process.wait(timeout=10) == 3
+        assert process.wait(timeout=60) == 3

@@ -32,7 +32,7 @@ def test_a_signal_sets_the_event_and_the_process_ends_by_itself(start: Start, nu
     process = start(STOPPING.format(drain=0))
     assert next_line(process) == "running\n"
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=10)
+    stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (0, "")
     assert stdout.endswith("draining\ndrained\n")
 
@@ -44,6 +44,6 @@ def test_a_second_signal_ends_it_at_once(start: Start) -> None:
     while "draining" not in next_line(process):
         pass
     process.send_signal(signal.SIGTERM)
-    stdout, _ = process.communicate(timeout=10)
+    stdout, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert "drained" not in stdout

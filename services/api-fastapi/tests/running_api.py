@@ -102,7 +102,7 @@ async def running_api(settings: Settings, provider: IdentityProvider, *, wait: b
             await asyncio.sleep(0.005)
         health.set_ready(True)
         port = server.servers[0].sockets[0].getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False) as client:
             api = Api(app, health, stopping, client, provider)
             if wait:
                 await _ready(health)
@@ -114,6 +114,6 @@ async def running_api(settings: Settings, provider: IdentityProvider, *, wait: b
 
 
 async def _ready(health: Health) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not health.ready:
             await asyncio.sleep(0.005)

@@ -19,7 +19,7 @@ def open_streams() -> float:
 
 
 async def open_streams_become(count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while open_streams() != count:
             await asyncio.sleep(0.01)
 

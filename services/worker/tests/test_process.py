@@ -47,13 +47,13 @@ async def test_a_role_becomes_ready_serves_its_metrics_and_stops_on_sigterm(
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(30):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(120):
             while not await answers(client, "/readyz"):
                 await asyncio.sleep(0.1)
             assert await answers(client, "/livez")
             assert f'service="worker-{role}"' in (await client.get("/metrics")).text
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), timeout=15) == 0
+        assert await asyncio.wait_for(process.wait(), timeout=60) == 0
     finally:
         if process.returncode is None:
             process.kill()
@@ -90,7 +90,7 @@ async def test_a_wrong_setting_is_named_in_one_line(changed: dict[str, str | Non
         stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
     )
-    _, errors = await asyncio.wait_for(process.communicate(), timeout=30)
+    _, errors = await asyncio.wait_for(process.communicate(), timeout=120)
 
     assert process.returncode == 2
     (line,) = errors.decode().splitlines()

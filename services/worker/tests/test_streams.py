@@ -186,9 +186,9 @@ async def test_tail_ends_with_a_line_when_the_broker_goes_away(tmp_path: Path) -
         )
         assert process.stdout
         try:
-            assert b"order.placed.v1" in await asyncio.wait_for(process.stdout.readline(), timeout=60)
+            assert b"order.placed.v1" in await asyncio.wait_for(process.stdout.readline(), timeout=120)
             await asyncio.to_thread(server.running.stop)
-            _, errors = await asyncio.wait_for(process.communicate(), timeout=60)
+            _, errors = await asyncio.wait_for(process.communicate(), timeout=120)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -212,7 +212,7 @@ async def test_an_absent_broker_is_told_in_one_line(database: Database, argument
     process = await asyncio.create_subprocess_exec(
         WORKER, *arguments, env=os.environ | shell.env, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
-    _, errors = await asyncio.wait_for(process.communicate(), timeout=60)
+    _, errors = await asyncio.wait_for(process.communicate(), timeout=120)
 
     assert process.returncode == 1
     (line,) = errors.decode().strip().splitlines()
