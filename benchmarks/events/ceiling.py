@@ -16,7 +16,8 @@ from tandem_local.postgres_binaries import postgres_programs
 from tandem_local.processes import Command, ProcessFailed, run
 
 ROLE = "tandem_api"
-ORDER = "INSERT INTO orders_order "
+# With what a placement begins, which names the order to be, and what it writes.
+BEGINNING, ORDER = " AS order_id", "INSERT INTO orders_order "
 # The log's lines: what continues a statement over several begins with a tab.
 STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]+): (.*?)(?:;)?$", re.DOTALL)
 PARAMETERS = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
@@ -42,18 +43,18 @@ def log_statements(database: Database, *, on: bool) -> None:
 
 
 def logged(log: str) -> list[Statement]:
-    """The transaction in which an order was placed: what its connection did, whatever others did meanwhile."""
+    """What placed an order: the statements of its connection, whatever others did meanwhile."""
     by_process: dict[str, list[Statement]] = {}
     for entry in _entries(log):
         statements = by_process.setdefault(entry.partition("[")[2].partition("]")[0], [])
         if match := STATEMENT.search(entry):
-            if match[1].startswith("BEGIN"):
+            if BEGINNING in match[1]:
                 statements.clear()
             statements.append(Statement(match[1].strip(), {}))
         elif "DETAIL:  Parameters: " in entry and statements:
             statements[-1].parameters.update(PARAMETERS.findall(entry))
-    placed = next(some for some in by_process.values() if any(one.text.startswith(ORDER) for one in some))
-    return placed[: [one.text for one in placed].index("COMMIT") + 1]
+    placed = next(some for some in by_process.values() if any(ORDER in one.text for one in some))
+    return placed[: [ORDER in one.text for one in placed].index(True) + 1]
 
 
 def script(statements: Sequence[Statement], *, order_id: str, key: str, customer: str, by: str) -> str:
@@ -66,7 +67,7 @@ def script(statements: Sequence[Statement], *, order_id: str, key: str, customer
         text = statement.text
         for number in sorted(literals, key=int, reverse=True):  # $12 before $1
             text = text.replace(f"${number}", literals[number])
-        lines.append(text + (r" \gset order_" if text.startswith(ORDER) else ";"))
+        lines.append(text + (r" \gset" if BEGINNING in text else ";"))
     return "\n".join(lines).replace(customer, by) + "\n"
 
 

@@ -22,19 +22,18 @@ RESULT = Result(
     conditions={"cores": "2"},
 )
 
-LOG = r"""2026-01-01 00:00:00.000 UTC [1] LOG:  statement: ;
-2026-01-01 00:00:00.000 UTC [1] LOG:  statement: BEGIN
-2026-01-01 00:00:00.000 UTC [1] LOG:  execute <unnamed>: SELECT pg_try_advisory_xact_lock($1::BIGINT)
-2026-01-01 00:00:00.000 UTC [1] DETAIL:  Parameters: $1 = '42'
-2026-01-01 00:00:00.000 UTC [1] LOG:  execute _pg3_0: INSERT INTO orders_order (customer_id)
-	VALUES ($1::UUID) RETURNING id
-2026-01-01 00:00:00.000 UTC [1] DETAIL:  Parameters: $1 = 'customer-1'
+LOG = """2026-01-01 00:00:00.000 UTC [1] LOG:  execute <unnamed>: SELECT pg_notify('tandem_outbox', '')
+2026-01-01 00:00:00.000 UTC [1] LOG:  execute _pg3_0: SELECT uuidv7() AS order_id FROM keys
+	WHERE customer = $1 AND key = $2
+2026-01-01 00:00:00.000 UTC [1] DETAIL:  Parameters: $1 = 'customer-1', $2 = 'key-1'
 2026-01-01 00:00:00.000 UTC [2] LOG:  statement: BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
 2026-01-01 00:00:00.000 UTC [2] LOG:  execute <unnamed>: SELECT * FROM catalog_product WHERE status = $1
 2026-01-01 00:00:00.000 UTC [2] DETAIL:  Parameters: $1 = 'published'
-2026-01-01 00:00:00.000 UTC [1] LOG:  execute <unnamed>: INSERT INTO keys VALUES ($1, $2::JSONB, $10)
-2026-01-01 00:00:00.000 UTC [1] DETAIL:  Parameters: $1 = 'key-1', $2 = '{"id": "order-1", "name": "it''s"}', $10 = NULL
-2026-01-01 00:00:00.000 UTC [1] LOG:  statement: COMMIT
+2026-01-01 00:00:00.000 UTC [1] LOG:  execute _pg3_1: WITH claim AS (SELECT WHERE pg_try_advisory_xact_lock($1)),
+	placed AS (INSERT INTO orders_order (id, customer_id) VALUES ($2::UUID, $3::UUID))
+	INSERT INTO keys VALUES ($4, $5::JSONB, $10)
+2026-01-01 00:00:00.000 UTC [1] DETAIL:  Parameters: $1 = '42', $2 = 'order-1', $3 = 'customer-1', $4 = 'key-1', \
+$5 = '{"id": "order-1", "name": "it''s"}', $10 = NULL
 2026-01-01 00:00:00.000 UTC [1] LOG:  execute <unnamed>: SELECT pg_notify('tandem_outbox', '')
 """
 
@@ -43,13 +42,13 @@ def test_the_ceiling_runs_what_the_server_logged_with_values_of_its_own() -> Non
     made = script(logged(LOG), order_id="order-1", key="key-1", customer="customer-1", by="customer-2")
     assert made.splitlines() == [
         r"\set key random(1, 9000000000000000000)",
-        "BEGIN;",
-        "SELECT pg_try_advisory_xact_lock((:key)::BIGINT);",
-        "INSERT INTO orders_order (customer_id)",
-        r"VALUES ('customer-2'::UUID) RETURNING id \gset order_",
+        "SELECT uuidv7() AS order_id FROM keys",
+        r"WHERE customer = 'customer-2' AND key = ('' || (:key)::text || '') \gset",
+        "WITH claim AS (SELECT WHERE pg_try_advisory_xact_lock((:key))),",
+        "placed AS (INSERT INTO orders_order (id, customer_id)"
+        " VALUES (('' || (:order_id)::text || '')::UUID, 'customer-2'::UUID))",
         "INSERT INTO keys VALUES (('' || (:key)::text || ''),"
         """ ('{"id": "' || (:order_id)::text || '", "name": "it''s"}')::JSONB, NULL);""",
-        "COMMIT;",
     ]
 
 

@@ -98,12 +98,23 @@ async def test_an_order_that_was_cut_off_is_placed_once_when_tried_again(
 
 async def test_restarted_connections_are_replaced_unnoticed(api: Api, storefront: Storefront, ada: UUID) -> None:
     for _ in range(3):
-        assert (await api.get("/v1/orders", ada)).status_code == 200
         storefront.sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tandem-api'"
-            " AND datname = current_database()"
+            # It waits until they have ended.
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'tandem-api'"
             " AND datname = current_database()"
         )
+        assert (await api.place(ada, MUG_1=1)).status_code == 201
+        assert (await api.get("/v1/orders", ada)).status_code == 200
+
+
+async def test_of_many_restarted_connections_none_is_noticed(api: Api, storefront: Storefront, ada: UUID) -> None:
+    await asyncio.gather(*(api.place(ada, MUG_1=1) for _ in range(20)))
+    storefront.sql(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'tandem-api'"
+        " AND datname = current_database()"
+    )
+    answers = await asyncio.gather(*(api.place(ada, MUG_1=1) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {201}
 
 
 async def test_a_lock_that_is_not_released_is_a_503(

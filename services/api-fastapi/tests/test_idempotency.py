@@ -44,7 +44,7 @@ async def test_customers_choose_keys_independently(api: Api, storefront: Storefr
 async def test_while_the_first_is_in_progress_the_second_is_told_to_wait(
     api: Api, storefront: Storefront, ada: UUID
 ) -> None:
-    with storefront.locked("orders_order"):  # the first one waits to insert, holding its key
+    with storefront.locked("events_stream"):  # the first one waits to state its event, holding its key
         first = asyncio.create_task(api.place(ada, key="k", MUG_1=1))
         while not storefront.sql(LOCK_WAITS):
             await asyncio.sleep(0.01)
@@ -56,6 +56,21 @@ async def test_while_the_first_is_in_progress_the_second_is_told_to_wait(
     third = await api.place(ada, key="k", MUG_1=1)
     assert third.headers["idempotent-replayed"] == "true"
     assert third.json() == (await first).json()
+
+
+async def test_an_answer_that_came_in_between_is_not_written_again(api: Api, storefront: Storefront, ada: UUID) -> None:
+    with storefront.locked("orders_order"):  # the first one has looked, and does not yet hold its key
+        late = asyncio.create_task(api.place(ada, key="k", MUG_1=1))
+        while not storefront.sql(LOCK_WAITS):
+            await asyncio.sleep(0.01)
+        storefront.sql(
+            "INSERT INTO orders_idempotencykey (principal, key, request_hash, response_status, response_body)"
+            " VALUES ('customer:' || %s, 'k', 'of another', 201, '{}')",
+            str(ada),
+        )
+    assert (await late).status_code == 409
+    assert storefront.count("orders_order") == storefront.count("events_outboxevent") == 0
+    assert (await api.place(ada, key="k", MUG_1=1)).json()["type"].endswith("/problems/idempotency-key-reused")
 
 
 async def test_of_many_at_once_exactly_one_places_an_order(api: Api, storefront: Storefront, ada: UUID) -> None:

@@ -1,15 +1,16 @@
-"""Connections to Postgres: one pool, sessions to read with and sessions that own a transaction."""
+"""Connections to Postgres: one pool, sessions to read with, and connections whose every statement is a transaction."""
 
-from collections.abc import AsyncIterator, Callable
+import select
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from tandem_tables.hints import OutboxHint
 
 from tandem_api.settings import Settings
@@ -34,13 +35,14 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncSession]:
-        """A session in a transaction that commits when the block ends and rolls back when it raises.
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit mode: what belongs together is one statement, committed when it returns.
 
-        Whatever the API writes comes with an event, so the relay gets a hint.
+        So a request waits neither for a BEGIN nor for a COMMIT. Whatever the API writes comes with an event, so the
+        relay gets a hint at the end of the block.
         """
-        async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        async with self._engine.connect() as connection:
+            yield connection
         self._hint.give()
 
     async def close(self) -> None:
@@ -48,21 +50,17 @@ class Database:
         await self._engine.dispose()
 
 
-def on_commit(session: AsyncSession, act: Callable[[], None]) -> None:
-    """Call `act` once the session's transaction is committed, and not when it is rolled back."""
-    event.listen(session.sync_session, "after_commit", lambda _session: act(), once=True)
-
-
 def _engine(settings: Settings) -> AsyncEngine:
     statement_ms = round(settings.database_statement_seconds * 1000)
     lock_ms = round(settings.database_lock_seconds * 1000)
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg"),
         pool_size=settings.database_pool_size,
         hide_parameters=True,  # they would end in logs: payment tokens are among them
         max_overflow=0,  # a request waits for a connection, briefly; it never makes more of them
         pool_timeout=settings.database_pool_wait_seconds,
-        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
         connect_args={
             "application_name": "tandem-api",
             "connect_timeout": str(settings.database_connect_seconds),
@@ -75,6 +73,20 @@ def _engine(settings: Settings) -> AsyncEngine:
             "keepalives_count": "3",
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Let the pool replace a connection that the server has closed, as after a restart.
+
+    As SQLAlchemy's pre-ping, without its round trip: nobody sends to an idle connection but to end it, so one that
+    has something to read is no longer good.
+    """
+    poll = select.poll()
+    poll.register(connection.driver_connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise DisconnectionError("closed by the server")
 
 
 def _database(request: Request) -> Database:
@@ -82,16 +94,16 @@ def _database(request: Request) -> Database:
     return database
 
 
+async def _writer(request: Request) -> Database:
+    return _database(request)
+
+
 async def _read(request: Request) -> AsyncIterator[AsyncSession]:
     async with _database(request).reading() as session:
         yield session
 
 
-async def _write(request: Request) -> AsyncIterator[AsyncSession]:
-    async with _database(request).writing() as session:
-        yield session
-
-
-# scope="function": the connection goes back, and the transaction is committed, before the answer leaves.
+# scope="function": the connection goes back before the answer leaves.
 ReadSession = Annotated[AsyncSession, Depends(_read, scope="function")]
-WriteSession = Annotated[AsyncSession, Depends(_write, scope="function")]
+# For those who write: they take a connection when they are sure that they need one.
+Writer = Annotated[Database, Depends(_writer)]

@@ -49,7 +49,7 @@ TABLES: dict[Role, dict[str, str]] = {
         "catalog_product": READ,
         "inventory_stock": READ,
         # Not the state: an order begins as placed, and goes on by the order process.
-        "orders_order": "SELECT, INSERT (id, customer_id, total_amount, total_currency, payment_token)",
+        "orders_order": "SELECT, INSERT (id, customer_id, total_amount, total_currency, payment_token, placed_at)",
         "orders_orderline": "SELECT, INSERT",
         "orders_timelineentry": "SELECT, INSERT",
         "orders_idempotencykey": "SELECT, INSERT",

@@ -1,6 +1,6 @@
 """Published products and categories in the database."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import select
@@ -28,13 +28,6 @@ async def published_products(session: AsyncSession, among: Collection[UUID] | No
 async def categories(session: AsyncSession) -> list[Category]:
     query = select(tables.Category).order_by(tables.Category.position, tables.Category.name)
     return [Category(slug=category.slug, name=category.name) for category in await session.scalars(query)]
-
-
-async def products_for_sale(session: AsyncSession, skus: Collection[str]) -> dict[str, tables.Product]:
-    """The published products of these SKUs, by SKU; what is sold is decided here and not by the cache."""
-    query = select(tables.Product).where(tables.Product.sku.in_(skus), tables.Product.status == PUBLISHED)
-    found: Sequence[tables.Product] = (await session.scalars(query)).all()
-    return {product.sku: product for product in found}
 
 
 def _product(product: tables.Product, category: tables.Category) -> Product:

@@ -1,3 +1,4 @@
+import json
 from typing import Annotated
 from uuid import UUID
 
@@ -5,10 +6,9 @@ from fastapi import APIRouter, Query, Response, status
 from pydantic import TypeAdapter
 from tandem_runtime.tracing import trace_headers
 
-from tandem_api.database import ReadSession, WriteSession, on_commit
+from tandem_api.database import ReadSession, Writer
 from tandem_api.identity.principal import Buyer, Reader
-from tandem_api.metrics import ORDERS_PLACED
-from tandem_api.orders.idempotency import REPLAYED, IdempotentAttempt, earlier_answer, remember, response
+from tandem_api.orders.idempotency import REPLAYED, IdempotentAttempt, response
 from tandem_api.orders.repository import find_order, list_orders, order_lines, timeline
 from tandem_api.orders.schemas import (
     Cancellation,
@@ -49,15 +49,11 @@ _REQUESTED: Responses = {202: {"headers": _REPLAYED_HEADER}}
     responses=_PLACED
     | problems(*AUTHENTICATED, *_IDEMPOTENT, types.PRODUCT_UNAVAILABLE, types.MIXED_CURRENCIES, types.BODY_TOO_LARGE),
 )
-async def place(customer: Buyer, attempt: IdempotentAttempt, body: OrderRequest, session: WriteSession) -> Response:
+async def place(customer: Buyer, attempt: IdempotentAttempt, body: OrderRequest, database: Writer) -> Response:
     """Happens once per idempotency key. What follows (stock, payment, shipment) is told by the order's events."""
-    answer = await earlier_answer(session, customer.customer_id, attempt)
-    replayed = answer is not None
-    if answer is None:
-        order = await place_order(session, customer.customer_id, body, trace_headers())
-        answer = await remember(session, customer.customer_id, attempt, status.HTTP_201_CREATED, order)
-        on_commit(session, ORDERS_PLACED.inc)
-    return response(answer, location=f"/v1/orders/{answer.body['id']}", replayed=replayed)
+    async with database.writing() as connection:
+        answer = await place_order(connection, customer.customer_id, attempt, body, trace_headers())
+    return response(answer, location=f"/v1/orders/{json.loads(answer.body)['id']}")
 
 
 @router.get("", operation_id="listOrders", summary="My orders", responses=problems(*AUTHENTICATED))
@@ -103,12 +99,16 @@ async def get(customer: Reader, order_id: UUID, session: ReadSession) -> Order:
     | problems(*AUTHENTICATED, *_IDEMPOTENT, types.NOT_FOUND, types.ORDER_NOT_CANCELLABLE, types.BODY_TOO_LARGE),
 )
 async def cancel(
-    customer: Buyer, order_id: UUID, attempt: IdempotentAttempt, body: CancellationRequest, session: WriteSession
+    customer: Buyer, order_id: UUID, attempt: IdempotentAttempt, body: CancellationRequest, database: Writer
 ) -> Response:
     """Notes the request; the order's events tell whether it came in time."""
-    answer = await earlier_answer(session, customer.customer_id, attempt)
-    replayed = answer is not None
-    if answer is None:
-        requested = await request_cancellation(session, customer.customer_id, order_id, body.reason, trace_headers())
-        answer = await remember(session, customer.customer_id, attempt, status.HTTP_202_ACCEPTED, requested)
-    return response(answer, replayed=replayed)
+    async with database.writing() as connection:
+        answer = await request_cancellation(
+            connection,
+            customer.customer_id,
+            attempt,
+            order_id=order_id,
+            reason=body.reason,
+            headers=trace_headers(),
+        )
+    return response(answer)

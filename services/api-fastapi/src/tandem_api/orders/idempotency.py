@@ -1,19 +1,14 @@
 """A POST with an idempotency key happens once; whoever repeats it gets the first one's answer.
 
-The key's row is written in the transaction of what the request did, so one is never there without the other.
+The key's row is written by the statement that writes what the request did, so one is never there without the other.
 """
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
-from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
-from tandem_tables.orders import IdempotencyKey
+from fastapi import Depends, Header, Request, Response
 
 from tandem_api.metrics import IDEMPOTENT_REPLAYS
 from tandem_api.problems import types
@@ -25,10 +20,11 @@ RETRY_SECONDS = 1
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request is answered: `body` as JSON expresses it."""
+    """What a request is answered: `body` is JSON; `replayed` tells that it was stored by an earlier one."""
 
     status: int
-    body: Any
+    body: str
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +33,14 @@ class Attempt:
 
     key: str
     request_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The answer to the request of this hash."""
+
+    request_hash: str
+    answer: Answer
 
 
 async def _attempt(
@@ -60,54 +64,39 @@ async def _attempt(
 IdempotentAttempt = Annotated[Attempt, Depends(_attempt)]
 
 
-async def earlier_answer(session: AsyncSession, customer_id: UUID, attempt: Attempt) -> Answer | None:
-    """The stored answer when this request was made before; None when it is the first, which then owns the key.
+def earlier_answer(attempt: Attempt, stored: StoredAnswer | None) -> Answer | None:
+    """The answer that is stored under the attempt's key; None when there is none.
 
-    Raises a problem when the key belongs to another request, or when the same one is in progress.
+    Raises a problem when the key belongs to another request.
     """
-    principal = _principal(customer_id)
-    # Held until the transaction ends; two statements, because a snapshot older than the lock would miss the row.
-    owned = await session.scalar(select(func.pg_try_advisory_xact_lock(_lock_number(principal, attempt.key))))
-    if not owned:
-        raise ProblemError(types.REQUEST_IN_PROGRESS, headers={"Retry-After": str(RETRY_SECONDS)})
-    query = select(IdempotencyKey).where(IdempotencyKey.principal == principal, IdempotencyKey.key == attempt.key)
-    stored = (await session.scalars(query)).one_or_none()
     if stored is None:
         return None
     if stored.request_hash != attempt.request_hash:
         raise ProblemError(types.IDEMPOTENCY_KEY_REUSED)
     IDEMPOTENT_REPLAYS.inc()
-    return Answer(stored.response_status, stored.response_body)
+    return stored.answer
 
 
-async def remember(session: AsyncSession, customer_id: UUID, attempt: Attempt, status: int, body: BaseModel) -> Answer:
-    """Store the answer under the attempt's key."""
-    answer = Answer(status, body.model_dump(mode="json"))
-    await session.execute(
-        insert(IdempotencyKey).values(
-            principal=_principal(customer_id),
-            key=attempt.key,
-            request_hash=attempt.request_hash,
-            response_status=answer.status,
-            response_body=answer.body,
-        )
-    )
-    return answer
+def in_progress() -> ProblemError:
+    """For a request whose key another one holds at this moment."""
+    return ProblemError(types.REQUEST_IN_PROGRESS, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
-def response(answer: Answer, *, location: str | None = None, replayed: bool) -> JSONResponse:
+def response(answer: Answer, *, location: str | None = None) -> Response:
     headers = {}
     if location is not None:
         headers["Location"] = location
-    if replayed:
+    if answer.replayed:
         headers[REPLAYED] = "true"
-    return JSONResponse(answer.body, answer.status, headers=headers)
+    return Response(answer.body, answer.status, headers=headers, media_type="application/json")
 
 
-def _principal(customer_id: UUID) -> str:
+def key_owner(customer_id: UUID) -> str:
+    """Whose key it is: customers choose theirs independently."""
     return f"customer:{customer_id}"
 
 
-def _lock_number(principal: str, key: str) -> int:
+def lock_number(principal: str, key: str) -> int:
+    """The advisory lock that stands for the key."""
     digest = hashlib.blake2b(f"{principal}\0{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)

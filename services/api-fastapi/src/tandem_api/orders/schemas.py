@@ -8,8 +8,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
+from tandem_contracts.orders import OrderPlaced
 from tandem_contracts.payloads import Money, Sku
+from tandem_contracts.registry import event_type_of
 from tandem_tables import orders as tables
+
+from tandem_api.orders.states import PLACED
 
 # Postgres stores no NUL characters.
 PLAIN = r"^[^\x00]*$"
@@ -119,6 +123,25 @@ def detailed(order: tables.Order, lines: Sequence[tables.OrderLine], entries: Se
             for line in lines
         ],
         timeline=[timeline_entry(entry) for entry in entries],
+    )
+
+
+def newly_placed(placed: OrderPlaced, lines: Sequence[Line], placed_at: datetime) -> Order:
+    """The order as `detailed` will tell it, before anything else happens to it."""
+    entry = TimelineEntry(
+        version=1,
+        type=event_type_of(placed).name,
+        state=PLACED,
+        occurred_at=placed_at,
+        details={"total": placed.total.model_dump()},
+    )
+    return Order(
+        id=placed.order_id,
+        state=PLACED,
+        total=placed.total,
+        placed_at=placed_at,
+        lines=list(lines),
+        timeline=[entry],
     )
 
 

@@ -1,76 +1,91 @@
-"""What customers do with orders. The caller owns the transaction."""
+"""What customers do with orders. Each act is written by one statement, which is its transaction."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tandem_contracts.orders import OrderCancellationRequested, OrderedLine, OrderPlaced
 from tandem_contracts.payloads import Money
-from tandem_tables import orders as tables
-from tandem_tables.catalog import Product
-from tandem_tables.timeline import append_to_timeline
 
-from tandem_api.catalog.repository import products_for_sale
-from tandem_api.identity.repository import active_customer
-from tandem_api.orders.repository import find_order, insert_order
-from tandem_api.orders.schemas import Cancellation, LineRequest, Order, OrderRequest, detailed
+from tandem_api.metrics import ORDERS_PLACED
+from tandem_api.orders.idempotency import Answer, Attempt, earlier_answer
+from tandem_api.orders.repository import (
+    ProductForSale,
+    before_cancellation,
+    before_placement,
+    write_cancellation,
+    write_placement,
+)
+from tandem_api.orders.schemas import Line, LineRequest, OrderRequest, newly_placed
 from tandem_api.orders.states import is_cancellable
 from tandem_api.problems import types
 from tandem_api.problems.errors import ProblemError, not_found
 from tandem_api.problems.schemas import FieldError
 
-PLACED = "placed"
+CREATED, ACCEPTED = 201, 202
 
 
 async def place_order(
-    session: AsyncSession, customer_id: UUID, request: OrderRequest, headers: Mapping[str, str]
-) -> Order:
+    connection: AsyncConnection,
+    customer_id: UUID,
+    attempt: Attempt,
+    request: OrderRequest,
+    headers: Mapping[str, str],
+) -> Answer:
     """Insert the order with its lines and state `order.placed.v1`; `headers` hold the request's trace context."""
-    await _require_active(session, customer_id)
-    products = await products_for_sale(session, [line.sku for line in request.lines])
-    lines = priced(request.lines, products)
-    total = order_total(lines)
-    stored = await insert_order(
-        session,
-        {
-            "customer_id": customer_id,
-            "total_amount": total.amount,
-            "total_currency": total.currency,
-            "payment_token": request.payment_token,
-        },
-        [
-            {
-                "sku": line.sku,
-                "name": products[line.sku].name,
-                "quantity": line.quantity,
-                "unit_amount": line.unit_price.amount,
-            }
-            for line in lines
-        ],
+    known = await before_placement(connection, customer_id, attempt, [line.sku for line in request.lines])
+    answer = earlier_answer(attempt, known.stored)
+    if answer is not None:
+        return answer
+    _require_active(known.active)
+    lines = priced(request.lines, known.products)
+    placed = OrderPlaced(
+        order_id=known.order_id,
+        customer_id=customer_id,
+        total=order_total(lines),
+        lines=[OrderedLine(sku=line.sku, quantity=line.quantity, unit_price=line.unit_price) for line in lines],
     )
-    placed = OrderPlaced(order_id=stored.id, customer_id=customer_id, total=total, lines=lines)
-    entry = await append_to_timeline(session, placed, state=PLACED, headers=headers)
-    return detailed(stored, _stored_lines(lines, products), [entry])
+    answer = Answer(CREATED, newly_placed(placed, lines, known.placed_at).model_dump_json())
+    await write_placement(
+        connection,
+        attempt,
+        answer,
+        placed,
+        lines,
+        payment_token=request.payment_token,
+        placed_at=known.placed_at,
+        headers=headers,
+    )
+    ORDERS_PLACED.inc()
+    return answer
 
 
 async def request_cancellation(
-    session: AsyncSession, customer_id: UUID, order_id: UUID, reason: str, headers: Mapping[str, str]
-) -> Cancellation:
+    connection: AsyncConnection,
+    customer_id: UUID,
+    attempt: Attempt,
+    *,
+    order_id: UUID,
+    reason: str,
+    headers: Mapping[str, str],
+) -> Answer:
     """State that the customer wants the order cancelled; the order process decides, in the order of the stream."""
-    await _require_active(session, customer_id)
-    order = await find_order(session, order_id, customer_id)
-    if order is None:
+    known = await before_cancellation(connection, customer_id, attempt, order_id)
+    answer = earlier_answer(attempt, known.stored)
+    if answer is not None:
+        return answer
+    _require_active(known.active)
+    if known.state is None:
         raise not_found("order")
-    if not is_cancellable(order.state):
-        raise ProblemError(types.ORDER_NOT_CANCELLABLE, f"The order is {order.state}.")
+    if not is_cancellable(known.state):
+        raise ProblemError(types.ORDER_NOT_CANCELLABLE, f"The order is {known.state}.")
     request = OrderCancellationRequested(
         order_id=order_id, customer_id=customer_id, requested_by="customer", reason=reason
     )
-    entry = await append_to_timeline(session, request, state=None, headers=headers)
-    return Cancellation(order_id=order_id, version=entry.version)
+    return await write_cancellation(connection, attempt, ACCEPTED, request, headers=headers)
 
 
-def priced(requested: Sequence[LineRequest], products: Mapping[str, Product]) -> list[OrderedLine]:
+def priced(requested: Sequence[LineRequest], products: Mapping[str, ProductForSale]) -> list[Line]:
     """The lines at the products' present prices; a problem that points at each line whose product is not for sale."""
     missing = [
         FieldError(detail=f"{line.sku} is not for sale", pointer=f"#/lines/{index}/sku")
@@ -80,11 +95,17 @@ def priced(requested: Sequence[LineRequest], products: Mapping[str, Product]) ->
     if missing:
         raise ProblemError(types.PRODUCT_UNAVAILABLE, errors=missing)
     return [
-        OrderedLine(sku=line.sku, quantity=line.quantity, unit_price=_price(products[line.sku])) for line in requested
+        Line(
+            sku=line.sku,
+            name=products[line.sku].name,
+            quantity=line.quantity,
+            unit_price=products[line.sku].price,
+        )
+        for line in requested
     ]
 
 
-def order_total(lines: Sequence[OrderedLine]) -> Money:
+def order_total(lines: Sequence[Line]) -> Money:
     """The sum of all lines; a problem when they are in several currencies."""
     currencies = {line.unit_price.currency for line in lines}
     if len(currencies) > 1:
@@ -92,20 +113,7 @@ def order_total(lines: Sequence[OrderedLine]) -> Money:
     return Money(amount=sum(line.quantity * line.unit_price.amount for line in lines), currency=currencies.pop())
 
 
-def _price(product: Product) -> Money:
-    return Money(amount=product.price_amount, currency=product.price_currency)
-
-
-def _stored_lines(lines: Sequence[OrderedLine], products: Mapping[str, Product]) -> list[tables.OrderLine]:
-    return [
-        tables.OrderLine(
-            sku=line.sku, name=products[line.sku].name, quantity=line.quantity, unit_amount=line.unit_price.amount
-        )
-        for line in lines
-    ]
-
-
-async def _require_active(session: AsyncSession, customer_id: UUID) -> None:
+def _require_active(active: bool) -> None:
     # The feed's list of refused customers is seconds old; what writes asks the database.
-    if await active_customer(session, customer_id) is None:
+    if not active:
         raise ProblemError(types.CUSTOMER_DEACTIVATED)

@@ -1,6 +1,7 @@
 """What an order's state allows."""
 
-CANCELLABLE = frozenset({"placed", "reserved", "paid"})
+PLACED = "placed"
+CANCELLABLE = frozenset({PLACED, "reserved", "paid"})
 FINAL = frozenset({"rejected", "delivered", "cancelled", "refunded"})
 
 
