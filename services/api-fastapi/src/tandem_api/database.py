@@ -80,8 +80,8 @@ def _engine(settings: Settings) -> AsyncEngine:
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
     """Let the pool replace a connection that the server has closed, as after a restart.
 
-    As SQLAlchemy's pre-ping, without its round trip: nobody sends to an idle connection but to end it, so one that
-    has something to read is no longer good.
+    As SQLAlchemy's pre-ping, without its round trip: an idle connection has something to read when the server ends it,
+    and else hardly ever (a setting was reloaded), when a new one does no harm.
     """
     poll = select.poll()
     poll.register(connection.driver_connection.fileno(), select.POLLIN)
