@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from uuid import UUID, uuid4
 
 import jwt
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from identity_provider import IdentityProvider, new_key
 from running_api import Api, api_settings, running_api
 from storefront import Storefront
+from tandem_api.identity.tokens import LEEWAY_SECONDS
 from tandem_local.databases import Database
 
 
@@ -58,6 +60,19 @@ async def test_a_token_that_proves_too_little_is_refused(api: Api, ada: UUID, ch
     answer = await api.client.get("/v1/me", headers=api.auth(ada, **changes))
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="tandem", error="invalid_token"'
+
+
+async def test_a_token_that_was_good_ends_with_its_time(api: Api, ada: UUID) -> None:
+    token = jwt.encode(
+        api.provider.claims(ada) | {"exp": time.time() - LEEWAY_SECONDS + 3},
+        api.provider.keys["first"],
+        algorithm="RS256",
+        headers={"kid": "first"},
+    )
+    assert (await me(api, token))[0] == 200
+    while (answer := await me(api, token))[0] == 200:
+        await asyncio.sleep(0.1)
+    assert answer == (401, "unauthenticated")
 
 
 async def test_only_the_providers_key_and_algorithm_count(api: Api, ada: UUID) -> None:

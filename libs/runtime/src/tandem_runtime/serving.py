@@ -1,6 +1,7 @@
 """Serves an ASGI application with uvicorn in code, in one process. Needs the extra `http`."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import socket
@@ -73,4 +74,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
+        # What was imported stays: the collector need not look at it again with every some thousand new objects.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
         self._health.set_ready(self.started)

@@ -1,6 +1,8 @@
 """What an access token proves."""
 
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -33,24 +35,39 @@ async def verify(token: str, keys: SigningKeys, *, issuer: str, audience: str) -
     Raises InvalidAccessTokenError, and KeysUnavailableError when the signature cannot be checked for the moment.
     """
     try:
-        header = jwt.get_unverified_header(token)
-        # Fixed here and not read from the token: otherwise the token would choose how it is checked.
-        if header.get("alg") != ALGORITHM:
-            raise InvalidAccessTokenError(f"the token must be signed with {ALGORITHM}")
-        key = await keys.key(str(header.get("kid", "")))
+        key = await keys.key(_key_id(token.partition(".")[0]))
         if key is None:
             raise InvalidAccessTokenError("the token is signed with an unknown key")
-        claims = jwt.decode(
-            token,
-            key.key,
-            algorithms=[ALGORITHM],
-            issuer=issuer,
-            audience=audience,
-            leeway=LEEWAY_SECONDS,
-            options={"require": ["exp", "iss", "aud", "sub"]},
-        )
+        verified = _verified(token, key, issuer, audience)
     except jwt.InvalidTokenError as error:
         raise InvalidAccessTokenError(str(error).lower()) from error
+    if verified.expires_at <= time.time():
+        raise InvalidAccessTokenError("signature has expired")
+    return verified
+
+
+@lru_cache(maxsize=32)  # a header for each key; whoever sends others makes us decode them again
+def _key_id(header: str) -> str:
+    contents = jwt.get_unverified_header(f"{header}..")
+    # Fixed here and not read from the token: otherwise the token would choose how it is checked.
+    if contents.get("alg") != ALGORITHM:
+        raise InvalidAccessTokenError(f"the token must be signed with {ALGORITHM}")
+    return str(contents.get("kid", ""))
+
+
+# A client sends its token with every request, and what was proven by this very key stays proven until it expires. A key
+# that is fetched anew is another one; what is refused is not remembered, so nobody fills the memory with garbage.
+@lru_cache(maxsize=4096)
+def _verified(token: str, key: jwt.PyJWK, issuer: str, audience: str) -> AccessToken:
+    claims = jwt.decode(
+        token,
+        key.key,
+        algorithms=[ALGORITHM],
+        issuer=issuer,
+        audience=audience,
+        leeway=LEEWAY_SECONDS,
+        options={"require": ["exp", "iss", "aud", "sub"]},
+    )
     return _access_token(claims)
 
 

@@ -27,20 +27,28 @@ class Deadline:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = asyncio.Event()
-        late = False
+        loop = asyncio.get_running_loop()
+        decided: asyncio.Future[None] = loop.create_future()
+        begun = late = False
+
+        def decide(*_: object) -> None:
+            if not decided.done():
+                decided.set_result(None)
 
         async def watched_send(message: Message) -> None:
+            nonlocal begun
             if late:
                 return
-            begun.set()
+            begun = True
+            decide()
             await send(message)
 
-        work = asyncio.ensure_future(self._work(scope, receive, watched_send))
-        beginning = asyncio.ensure_future(begun.wait())
+        work = loop.create_task(self._work(scope, receive, watched_send))
+        work.add_done_callback(decide)
+        timer = loop.call_later(self._seconds, decide)
         try:
-            await asyncio.wait({work, beginning}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
-            if work.done() or begun.is_set():
+            await decided
+            if work.done() or begun:
                 await work
                 return
             late = True
@@ -48,7 +56,7 @@ class Deadline:
             work.cancel()
             raise
         finally:
-            beginning.cancel()
+            timer.cancel()
         self._abandon(work)
         log.warning("request took too long", limit_seconds=self._seconds)
         problem = unavailable("The answer took too long.")
