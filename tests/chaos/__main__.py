@@ -97,6 +97,7 @@ def mutants(
                     progress=progress,
                     stop=stop,
                     patience=MUTANTS_PATIENCE_SECONDS if mutant.told_by else QUIET_SECONDS,
+                    brokers=mutant.brokers,
                 )
         except StopRequested as request:
             raise typer.Exit(request.status) from None

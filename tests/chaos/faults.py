@@ -5,11 +5,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 import psycopg
 
-from chaos import deliveries
+from chaos import collect, deliveries
 from chaos.network import FAIR, Weather
 from chaos.plan import Fault
 from chaos.quiet import consume_all_again
+from chaos.servers import Cluster
 from chaos.stage import Stage
+
+ALONE_SECONDS = 3.0
 
 Act = Callable[[Stage, Fault], AbstractContextManager[None]]
 
@@ -35,6 +38,28 @@ def freeze(stage: Stage, fault: Fault) -> Iterator[None]:
         yield
     finally:
         frozen.thaw()
+
+
+@contextmanager
+def lose_leader(stage: Stage, fault: Fault) -> Iterator[None]:
+    """The orders' leader goes on alone for a moment, since nobody hears it, then it is killed: the others take over.
+
+    Shorter than the followers' session time-out: they are in sync as far as anybody knows.
+    """
+    if not isinstance(stage.kafka, Cluster):
+        raise TypeError("there is one broker")
+    leader = stage.kafka.leader_of(collect.TOPIC)
+    followers = [node for node in stage.kafka.nodes if node is not leader]
+    for node in followers:
+        node.freeze()
+    try:
+        stage.stop.wait(ALONE_SECONDS)
+        leader.crash()
+    finally:
+        for node in followers:
+            node.thaw()
+    yield
+    leader.start()
 
 
 @contextmanager
@@ -134,6 +159,7 @@ def malformed_records(stage: Stage, fault: Fault) -> Iterator[None]:
 ACTS: dict[str, Act] = {
     "kill": kill,
     "freeze": freeze,
+    "lose leader": lose_leader,
     "stop": stop,
     "crash": crash,
     "fill disk": fill_disk,

@@ -46,10 +46,13 @@ class Mutant:
     bursts: tuple[Burst, ...]
     told_by: tuple[str, ...]
     """The invariants of which at least one has to be violated; none for the worker as it is, which must hold."""
+    brokers: int = 1
 
 
 ORDERS = ("orders-1", "orders-2")
 RELAYS = ("relay-1", "relay-2")
+# It is away long enough for the others to agree on another, and back in time to be in sync before the next one is lost.
+LEADER_LOST = Burst("lose leader", ("kafka",), every=22, seconds=9)
 
 MUTANTS = (
     Mutant(
@@ -146,6 +149,25 @@ MUTANTS = (
         ),
         (Burst("kill", ("kafka",), every=15, seconds=1), Burst("kill", RELAYS, every=4)),
         ("every_event_is_in_kafka_in_order",),
+    ),
+    Mutant(
+        "none-with-three-brokers",
+        "The worker as it is, when the leader of the orders' topic is lost with what only it has.",
+        (),
+        (LEADER_LOST,),
+        (),
+        brokers=3,
+    ),
+    Mutant(
+        "acks-one",
+        "The relay takes the leader's word for it: what no other broker has yet is deleted from the outbox.",
+        (
+            Edit("relay/broker.py", '        acks="all",\n', "        acks=1,\n"),
+            Edit("relay/broker.py", "        enable_idempotence=True,\n", "        enable_idempotence=False,\n"),
+        ),
+        (LEADER_LOST,),
+        ("every_event_is_in_kafka_in_order",),
+        brokers=3,
     ),
 )
 

@@ -46,6 +46,7 @@ def carry_out(
     progress: Progress,
     stop: Event,
     patience: float = QUIET_SECONDS,
+    brokers: int = 1,
 ) -> Result:
     """Run the system in `folder`, with its logs there, for `seconds` under load and faults; its data is removed.
 
@@ -53,11 +54,12 @@ def carry_out(
     """
     home = folder / "system"
     try:
-        with running_stage(home, progress, stop=stop) as stage:
+        with running_stage(home, progress, brokers=brokers, stop=stop) as stage:
             return _on(stage, plan, seed=seed, seconds=seconds, rate=rate, progress=progress, patience=patience)
     finally:
         remove_postgres(home)
-        shutil.rmtree(home / "kafka", ignore_errors=True)
+        for data in home.glob("kafka*"):
+            shutil.rmtree(data, ignore_errors=True)
 
 
 def _on(

@@ -1,14 +1,19 @@
 """Postgres and Kafka as things that stop, crash and come back with their data."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGQUIT, SIGSTOP, Signals
 from threading import Event, RLock
 from typing import Generic, TypeVar
 
+from kafka import KafkaAdminClient
 from tandem_local.kafka import KafkaServer, Listener, running_kafka
+from tandem_local.kafka_members import members
 from tandem_local.postgres import PostgresServer, running_postgres
+from tandem_local.side_by_side import side_by_side
 
 ServerT = TypeVar("ServerT", PostgresServer, KafkaServer)
 
@@ -69,6 +74,50 @@ class Server(Generic[ServerT]):
                 self._server.running.signal(number)
 
 
+class Cluster:
+    """Several brokers as the one Kafka that clients see: what is done is done to all, and each can be had alone."""
+
+    def __init__(self, nodes: Sequence[Server[KafkaServer]], stop: Event) -> None:
+        self.nodes = nodes
+        self._stop = stop
+
+    @property
+    def address(self) -> KafkaServer:
+        """Of the first node, with all addresses to begin at."""
+        every = [node.address for node in self.nodes]
+        return replace(every[0], bootstrap_servers=",".join(one.bootstrap_servers for one in every))
+
+    def start(self) -> KafkaServer:
+        side_by_side([node.start for node in self.nodes], stop=self._stop)
+        return self.address
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+    def crash(self) -> None:
+        for node in self.nodes:
+            node.crash()
+
+    def revive(self) -> None:
+        for node in self.nodes:
+            node.revive()
+
+    def freeze(self) -> None:
+        for node in self.nodes:
+            node.freeze()
+
+    def thaw(self) -> None:
+        for node in self.nodes:
+            node.thaw()
+
+    def leader_of(self, topic: str) -> Server[KafkaServer]:
+        """The node that leads the topic's first partition."""
+        with closing(KafkaAdminClient(bootstrap_servers=self.address.bootstrap_servers)) as admin:
+            (described,) = admin.describe_topics([topic])
+        return self.nodes[int(described["partitions"][0]["leader_id"]) - 1]
+
+
 def postgres(home: Path, stop: Event) -> Server[PostgresServer]:
     # SIGQUIT is Postgres' own "immediate" shutdown: every process ends at once, and the next start recovers.
     return Server(lambda: running_postgres(home, durable=True, stop=stop), crash=SIGQUIT)
@@ -76,3 +125,9 @@ def postgres(home: Path, stop: Event) -> Server[PostgresServer]:
 
 def kafka(home: Path, listeners: Sequence[Listener], stop: Event) -> Server[KafkaServer]:
     return Server(lambda: running_kafka(home, listeners=listeners, stop=stop), crash=SIGKILL)
+
+
+def kafka_cluster(home: Path, size: int, stop: Event) -> Cluster:
+    """Brokers that clients reach directly: the network between is not led through proxies."""
+    nodes = [Server(partial(running_kafka, home, member=member, stop=stop), crash=SIGKILL) for member in members(size)]
+    return Cluster(nodes, stop)

@@ -3,11 +3,13 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
+from kafka import KafkaAdminClient
+from tandem_contracts.topics import ORDERS
 from tandem_local.credentials import Credentials, kept_credentials
 from tandem_local.kafka import KafkaServer, Listener
 from tandem_local.ports import free_port
@@ -22,7 +24,7 @@ from chaos import plan, servers
 from chaos.disks import Disk, mounted_disk
 from chaos.load.store import CUSTOMERS, PRODUCTS
 from chaos.network import Network, running_network
-from chaos.servers import Server
+from chaos.servers import Cluster, Server
 from chaos.supervisor import Service, Supervisor
 
 START_SECONDS = 90
@@ -39,7 +41,7 @@ class Stage:
     home: Path
     network: Network
     postgres: Server[PostgresServer]
-    kafka: Server[KafkaServer]
+    kafka: Server[KafkaServer] | Cluster
     disks: dict[str, Disk]
     services: dict[str, Service]
     credentials: Credentials
@@ -59,24 +61,28 @@ class Stage:
 
 
 @contextmanager
-def running_stage(home: Path, progress: Progress, *, stop: Event) -> Iterator[Stage]:
-    """Run the system in `home` while the block runs; all is ready when the block begins. Needs chaos' own home."""
+def running_stage(home: Path, progress: Progress, *, brokers: int, stop: Event) -> Iterator[Stage]:
+    """Run the system in `home` while the block runs; all is ready when the block begins. Needs chaos' own home.
+
+    With several `brokers` the connections to Kafka are not led through the network, since clients go to each of them.
+    """
     home.mkdir(parents=True, exist_ok=True)
     ports = kept_ports(home / "ports.json")
     wiring = Wiring(home, ports, kept_credentials(home / "secrets.json"), traces="")
     with ExitStack() as parts:
         network = parts.enter_context(running_network())
-        listeners = {client: Listener(free_port(), 0) for client in (*plan.WORKERS, "api")}
-        for client, listener in listeners.items():
-            link = network.link(client, "kafka", listener.port)
-            listeners[client] = replace(listener, advertised=link.port)
         disks = {name: parts.enter_context(mounted_disk(home / name)) for name in ("postgres", "kafka")}
         postgres = servers.postgres(home, stop)
-        kafka = servers.kafka(home, list(listeners.values()), stop)
+        if brokers > 1:
+            kafka: Server[KafkaServer] | Cluster = servers.kafka_cluster(home, brokers, stop)
+        else:
+            kafka = servers.kafka(home, list(_listeners(network)), stop)
         parts.callback(postgres.stop)
         parts.callback(kafka.stop)
         with progress.step("Postgres, Kafka", "start, schema, topics"):
-            side_by_side([lambda: _begin_postgres(wiring, postgres), lambda: _begin_kafka(wiring, kafka)], stop=stop)
+            side_by_side(
+                [lambda: _begin_postgres(wiring, postgres), lambda: _begin_kafka(wiring, kafka, brokers)], stop=stop
+            )
         direct = replace(wiring, postgres=postgres.start().url, kafka=kafka.start().bootstrap_servers)
         with progress.step("Store", f"{len(PRODUCTS)} products, {len(CUSTOMERS)} customers"):
             _set_up_store(direct, stop)
@@ -120,9 +126,27 @@ def _begin_postgres(wiring: Wiring, postgres: Server[PostgresServer]) -> None:
     manage("create_roles", "migrate", "apply_grants", env=settings, logs=wiring.home / "logs")
 
 
-def _begin_kafka(wiring: Wiring, kafka: Server[KafkaServer]) -> None:
+def _listeners(network: Network) -> Iterator[Listener]:
+    """An address of Kafka for each of its clients, which is told to come back through its link."""
+    for client in (*plan.WORKERS, "api"):
+        listener = Listener(free_port(), 0)
+        yield replace(listener, advertised=network.link(client, "kafka", listener.port).port)
+
+
+def _begin_kafka(wiring: Wiring, kafka: Server[KafkaServer] | Cluster, brokers: int) -> None:
     wiring = replace(wiring, kafka=kafka.start().bootstrap_servers)
-    manage("provision_topics", env=wiring.admin_settings(role=None), logs=wiring.home / "logs")
+    if brokers > 1:
+        _gather_leaders(wiring.kafka, brokers)
+    argv = [program("tandem-manage"), "provision_topics", "--replication-factor", str(brokers)]
+    log = wiring.home / "logs" / "manage-provision_topics.log"
+    run(Command(name="provision the topics", argv=argv, env=os.environ | wiring.admin_settings(role=None), log=log))
+
+
+def _gather_leaders(bootstrap_servers: str, brokers: int) -> None:
+    """Make the orders' topic so that one broker leads all of it, as after the others were restarted."""
+    with closing(KafkaAdminClient(bootstrap_servers=bootstrap_servers)) as admin:
+        replicas = list(range(1, brokers + 1))
+        admin.create_topics({ORDERS.name: {"assignments": dict.fromkeys(range(ORDERS.partitions), replicas)}})
 
 
 def _set_up_store(wiring: Wiring, stop: Event) -> None:
@@ -142,7 +166,7 @@ def _services(wiring: Wiring, network: Network, postgres_port: int) -> Iterator[
         if f"{name}→postgres" in plan.LINKS:
             port = network.link(name, "postgres", postgres_port).port
             seen = replace(seen, postgres=seen.postgres.replace(f":{postgres_port}/", f":{port}/"))
-        if f"{name}→kafka" in plan.LINKS:
+        if f"{name}→kafka" in network.links:
             seen = replace(seen, kafka=f"127.0.0.1:{network.links[f'{name}→kafka'].port}")
         if f"{name}→payment" in plan.LINKS:
             port = network.link(name, "payment", wiring.ports.public["payment"]).port

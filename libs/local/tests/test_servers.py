@@ -6,8 +6,10 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
@@ -16,8 +18,10 @@ from kafka.admin import NewTopic
 from tandem_local.jars import kafka_jars
 from tandem_local.jvm import java_with
 from tandem_local.kafka import Listener, running_kafka
+from tandem_local.kafka_members import members
 from tandem_local.ports import free_port
 from tandem_local.postgres import remove_postgres, running_postgres
+from tandem_local.side_by_side import side_by_side
 
 
 @pytest.fixture
@@ -102,9 +106,20 @@ def test_kafka_keeps_clients_of_a_further_listener_there(home: Path) -> None:
             assert f"127.0.0.1:{broker['port']}" == address
 
 
-def _create_topic(servers: str, name: str) -> None:
+def test_three_kafkas_are_one_that_outlives_the_end_of_one_of_them(home: Path) -> None:
+    with ExitStack() as nodes:
+        starts = [partial(nodes.enter_context, running_kafka(home, member=member)) for member in members(3)]
+        first, *others = side_by_side(starts, stop=Event())
+        _create_topic(first.bootstrap_servers, "kept", replicas=3)
+        first.running.stop()
+        servers = [other.bootstrap_servers for other in others]
+        with closing(KafkaProducer(bootstrap_servers=servers, acks="all")) as producer:
+            producer.send("kept", b"event").get(timeout=60)
+
+
+def _create_topic(servers: str, name: str, replicas: int = 1) -> None:
     admin = KafkaAdminClient(bootstrap_servers=servers)
-    admin.create_topics([NewTopic(name, 1, 1)])
+    admin.create_topics([NewTopic(name, 1, replicas)])
     admin.close()
 
 
