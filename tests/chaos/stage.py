@@ -145,8 +145,11 @@ def _begin_kafka(wiring: Wiring, kafka: Server[KafkaServer] | Cluster, brokers: 
 def _gather_leaders(bootstrap_servers: str, brokers: int) -> None:
     """Make the orders' topic so that one broker leads all of it, as after the others were restarted."""
     with closing(KafkaAdminClient(bootstrap_servers=bootstrap_servers)) as admin:
-        replicas = list(range(1, brokers + 1))
-        admin.create_topics({ORDERS.name: {"assignments": dict.fromkeys(range(ORDERS.partitions), replicas)}})
+        led = {
+            "assignments": {number: list(range(1, brokers + 1)) for number in range(ORDERS.partitions)},
+            "configs": ORDERS.config(replication_factor=brokers),
+        }
+        admin.create_topics({ORDERS.name: led})
 
 
 def _set_up_store(wiring: Wiring, stop: Event) -> None:
