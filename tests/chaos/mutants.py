@@ -126,7 +126,7 @@ MUTANTS = (
                 "        found = await session.scalar(select(Stock.available).where(Stock.sku == line.sku))\n"
                 "        if (found or 0) < line.quantity:\n"
                 "            raise OutOfStockError(line.sku)\n"
-                "        await asyncio.sleep(0.3)\n"
+                "        await asyncio.sleep(1)\n"
                 "        taken =",
             ),
             Edit("orders/stock.py", "Stock.sku == line.sku, Stock.available >= line.quantity", "Stock.sku == line.sku"),

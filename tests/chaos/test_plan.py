@@ -5,6 +5,7 @@ from itertools import islice
 from hypothesis import given, strategies
 
 from chaos.faults import ACTS
+from chaos.mutants import MUTANTS
 from chaos.plan import KINDS, LINKS, SERVICES, faults, plan
 
 SEEDS = strategies.integers(0, 2**31)
@@ -38,5 +39,6 @@ def test_every_kind_of_fault_on_every_target_comes_up() -> None:
 
 
 def test_every_kind_is_known_to_those_who_carry_it_out() -> None:
-    assert {kind.name for kind in KINDS} == ACTS.keys()
+    for_mutants = {burst.kind for mutant in MUTANTS for burst in mutant.bursts}
+    assert {kind.name for kind in KINDS} | for_mutants == ACTS.keys()
     assert {target for kind in KINDS for target in kind.targets} > {*SERVICES, *LINKS}

@@ -1,7 +1,13 @@
 """What is sold, and to whom."""
 
-# SKU, price in cents, pieces. The first are sold out soon; the prices make totals that end in anything.
-PRODUCTS = tuple((f"CHAOS-{number:02}", 1000 + 37 * number, 150 if number < 3 else 100_000) for number in range(12))
+# The first products are sold out soon, even in a short run; what is cancelled is fought over again.
+SCARCE = (20, 40, 150)
+PLENTY = 100_000
+# SKU, price in cents, pieces. The prices make totals that end in anything.
+PRODUCTS = tuple(
+    (f"CHAOS-{number:02}", 1000 + 37 * number, SCARCE[number] if number < len(SCARCE) else PLENTY)
+    for number in range(12)
+)
 CUSTOMERS = tuple(f"customer-{number}@tandem.example" for number in range(6))
 # The provider's answer to a total with this ending is always 500: such an order rightly waits for ever.
 NEVER_SETTLED = 13
