@@ -10,6 +10,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.envelope import Event
+from tandem_runtime import eventloop
 from tandem_runtime.health import Health
 from tandem_worker.consumer.handlers import Consumer, Handler, SetHandler
 from tandem_worker.consumer.main import run_consumer
@@ -56,4 +57,4 @@ async def main(kind: str, name: str, topic: str, events: int, file: Path) -> Non
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5])))
+    eventloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5])))

@@ -7,6 +7,7 @@ import psycopg
 from aiokafka import AIOKafkaProducer
 from tandem_contracts.envelope import to_kafka
 from tandem_contracts.topics import ORDERS
+from tandem_runtime import eventloop
 
 from benchmarks.events.outbox import COLUMNS, Row
 
@@ -28,4 +29,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    eventloop.run(main())

@@ -1,6 +1,5 @@
 """A consumer as one writes it first: the next message, a transaction for its position and its effect, the next one."""
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import psycopg
 from aiokafka import AIOKafkaConsumer
 from tandem_contracts.envelope import Event, from_kafka
+from tandem_runtime import eventloop
 
 from benchmarks.events.peers.effects import Clock, total_of
 
@@ -54,4 +54,4 @@ async def _apply(connection: psycopg.AsyncConnection, name: str, event: Event) -
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])))
+    eventloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])))

@@ -3,7 +3,6 @@
 A lock per aggregate keeps its events in order; jobs of different aggregates run side by side, and share batches.
 """
 
-import asyncio
 import os
 from typing import Any
 
@@ -13,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from pydantic import TypeAdapter
 from tandem_contracts.envelope import to_kafka
 from tandem_contracts.topics import ORDERS
+from tandem_runtime import eventloop
 
 from benchmarks.events.outbox import COLUMNS, Row
 
@@ -61,4 +61,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    eventloop.run(main())

@@ -35,7 +35,7 @@ class Unheard(OutboxHint):
 
 def processor(consumer: Consumer, sessions: SessionFactory, *, dead_letter_limit: int = 20) -> Processor:
     guard = Guard(limit=dead_letter_limit, window_seconds=600)
-    return Processor(consumer, sessions, guard, asyncio.Semaphore(4), Unheard(sessions.kw["bind"]))
+    return Processor(consumer, sessions, guard, asyncio.Semaphore(4), Unheard(sessions.kw["bind"]), tracing=True)
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Serves an ASGI application with uvicorn in code, in one process. Needs the extra `http`."""
 
 import asyncio
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import socket
@@ -9,6 +8,7 @@ from typing import Any
 
 import uvicorn
 
+from tandem_runtime.eventloop import settle_collector
 from tandem_runtime.health import Health
 from tandem_runtime.progress import beating
 from tandem_runtime.shutdown import stop_on_signals
@@ -74,8 +74,5 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
-        # What was imported stays: the collector need not look at it again with every some thousand new objects.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(10_000, 20, 20)
+        settle_collector()
         self._health.set_ready(self.started)

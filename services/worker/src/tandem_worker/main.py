@@ -8,6 +8,7 @@ from typing import TypeVar
 import httpx
 import structlog
 import typer
+from tandem_runtime import eventloop
 from tandem_runtime.health import Health
 from tandem_runtime.logs import configure_logging
 from tandem_runtime.operations import OperationsServer
@@ -55,7 +56,7 @@ def purge() -> None:
     async def run() -> bool:
         return await Purge(settings).run(stop_on_signals())
 
-    if not asyncio.run(run()):
+    if not eventloop.run(run()):
         raise typer.Exit(1)
 
 
@@ -93,7 +94,7 @@ def _run(service: str, settings_class: type[SettingsT], role: Role[SettingsT]) -
     configure_logging(service, settings)
     with configure_tracing(service) as tracing:
         _instrument_http(tracing)
-        asyncio.run(_serve(settings, role))
+        eventloop.run(_serve(settings, role))
 
 
 def _instrument_http(tracing: Tracing) -> None:

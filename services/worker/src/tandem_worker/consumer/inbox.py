@@ -14,6 +14,8 @@ from tandem_worker.consumer.guard import Guard
 from tandem_worker.consumer.handlers import Consumer, Handler, RetryableError, SetHandler, retry_reason
 from tandem_worker.consumer.positions import (
     Aggregate,
+    Standing,
+    advance_due,
     advance_positions,
     aggregate_of,
     find_position,
@@ -62,21 +64,13 @@ async def apply_events(
     """Apply what is due of `events` in the session's transaction; the caller commits.
 
     `events` are in order for each aggregate, and several only of types that may share (see `Consumer.may_share`).
-    `prepared` is None for an event that was not due (see `is_due`) when there was time to prepare it. An event that
+    `prepared` is None for an event that was not due (see `is_next`) when there was time to prepare it. An event that
     cannot be applied because of those before it is buried here. Raises HandlerFailedError, and what is retryable.
     """
-    first_versions: dict[Aggregate, int] = {}
-    for event in events:
-        first_versions.setdefault(aggregate_of(event), event.version)
-    positions = await lock_positions(session, consumer.name, first_versions)
-    # Behind the lock: whoever buried an event of the aggregate held it too.
-    waiting = await with_dead_letters(session, consumer.name, first_versions)
-    reached: dict[Aggregate, int] = {}
     due: dict[Aggregate, deque[Event]] = {}
     outcomes: list[Outcome] = []
-    for event in events:
-        aggregate = aggregate_of(event)
-        match standing(event.version, position=positions[aggregate], waiting=aggregate in waiting):
+    for event, found in zip(events, await _move_on(session, consumer.name, events), strict=True):
+        match found:
             case "duplicate":
                 outcomes.append(Outcome.DUPLICATE)
             case "behind":
@@ -84,28 +78,44 @@ async def apply_events(
                 outcomes.append(Outcome.QUEUED)
             case "gap":
                 await guard.admit(session, consumer.name)
-                error = f"gap: version {event.version} came after {positions[aggregate]}"
+                position = await find_position(session, consumer.name, aggregate_of(event))
+                error = f"gap: version {event.version} came after {position}"
                 await bury(session, consumer.name, event, reason="gap", error=error)
-                waiting.add(aggregate)
                 outcomes.append(Outcome.DEAD)
             case "due":
-                due.setdefault(aggregate, deque()).append(event)
-                positions[aggregate] = reached[aggregate] = event.version
+                due.setdefault(aggregate_of(event), deque()).append(event)
                 outcomes.append(Outcome.APPLIED if event.type in consumer.handlers else Outcome.PASSED_OVER)
     for event_type, sharing in _by_type(due.values()):
         await _handle(session, consumer.handlers.get(event_type), sharing, prepared)
-    if reached:
-        await advance_positions(session, consumer.name, reached)
     return outcomes
 
 
-async def is_due(session: AsyncSession, consumer: Consumer, event: Event) -> bool:
-    """Tell, without a lock, whether `event` is the next to apply: only then is it prepared."""
-    aggregate = aggregate_of(event)
-    position = await find_position(session, consumer.name, aggregate)
-    if position is not None and event.version != position + 1:
-        return False
-    return not await with_dead_letters(session, consumer.name, {aggregate: event.version})
+async def _move_on(session: AsyncSession, consumer: str, events: Sequence[Event]) -> list[Standing]:
+    """Lock the positions and move them past what is due of `events`; tells what the version of each means."""
+    extents = _extents(events)
+    others = {aggregate_of(event) for event in events} - extents.keys()
+    others |= await advance_due(session, consumer, extents)
+    if not others:
+        return ["due"] * len(events)
+    firsts = {aggregate_of(event): event.version for event in reversed(events) if aggregate_of(event) in others}
+    positions = await lock_positions(session, consumer, firsts)
+    # Behind the lock: whoever buried an event of the aggregate held it too.
+    waiting = await with_dead_letters(session, consumer, firsts)
+    reached: dict[Aggregate, int] = {}
+    result: list[Standing] = []
+    for event in events:
+        aggregate = aggregate_of(event)
+        found: Standing = "due"
+        if aggregate in others:
+            found = standing(event.version, position=positions[aggregate], waiting=aggregate in waiting)
+            if found == "due":
+                positions[aggregate] = reached[aggregate] = event.version
+            elif found == "gap":
+                waiting.add(aggregate)
+        result.append(found)
+    if reached:
+        await advance_positions(session, consumer, reached)
+    return result
 
 
 async def prepare_event(consumer: Consumer, event: Event) -> Prepared:
@@ -138,6 +148,21 @@ async def bury_poison(
             await guard.admit(session, consumer.name)
             await bury(session, consumer.name, event, reason="poison", error=f"{type(error).__name__}: {error}")
             return Outcome.DEAD
+
+
+def _extents(events: Sequence[Event]) -> dict[Aggregate, tuple[int, int]]:
+    """First and last version of each aggregate whose events follow one another without a gap."""
+    extents: dict[Aggregate, tuple[int, int]] = {}
+    broken: set[Aggregate] = set()
+    for event in events:
+        aggregate = aggregate_of(event)
+        first, last = extents.get(aggregate, (event.version, event.version - 1))
+        if event.version != last + 1:
+            broken.add(aggregate)
+        extents[aggregate] = first, event.version
+    for aggregate in broken:
+        del extents[aggregate]
+    return extents
 
 
 def _by_type(lanes: Iterable[deque[Event]]) -> Iterator[tuple[str, list[Event]]]:

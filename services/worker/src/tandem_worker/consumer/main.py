@@ -6,6 +6,7 @@ from contextlib import aclosing
 import structlog
 from aiokafka.errors import KafkaError
 from tandem_runtime.health import Health
+from tandem_runtime.tracing import tracing_is_on
 
 from tandem_worker.consumer.guard import Guard
 from tandem_worker.consumer.handlers import Consumer
@@ -30,7 +31,8 @@ async def run_consumer(
     health.add_check("dead letters", guard.reason_against)
     pause = RESTART_SECONDS[0]
     async with aclosing(outbox_hint(sessions)) as hint:
-        processor = Processor(consumer, sessions, guard, asyncio.Semaphore(settings.consumer_concurrency), hint)
+        slots = asyncio.Semaphore(settings.consumer_concurrency)
+        processor = Processor(consumer, sessions, guard, slots, hint, tracing_is_on())
         while not stop.is_set():
             membership = Membership(processor, settings, health, stop)
             try:

@@ -26,10 +26,9 @@ from tandem_worker.consumer.inbox import (
     Prepared,
     apply_events,
     bury_poison,
-    is_due,
     prepare_event,
 )
-from tandem_worker.consumer.positions import Aggregate, aggregate_of
+from tandem_worker.consumer.positions import Aggregate, aggregate_of, is_next
 from tandem_worker.database import SessionFactory
 
 RETRY_SECONDS = (0.1, 10.0)
@@ -42,7 +41,8 @@ log = structlog.get_logger()
 class Processor:
     """What it takes to apply a consumer's events.
 
-    `slots` bounds what is under way at once; an event that waits to be tried again holds none.
+    `slots` bounds what is under way at once; an event that waits to be tried again holds none. `tracing` tells whether
+    anybody will see a span.
     """
 
     consumer: Consumer
@@ -50,6 +50,7 @@ class Processor:
     guard: Guard
     slots: asyncio.Semaphore
     hint: OutboxHint
+    tracing: bool
 
     async def process(self, events: Sequence[Event]) -> list[Outcome]:
         """Apply `events`, which are in order for each aggregate; returns when all are in the database.
@@ -67,8 +68,7 @@ class Processor:
             if not _may_pass_alone(error):
                 raise
             return await self._process_each(events)
-        for event, outcome in zip(events, outcomes, strict=True):
-            self._note(event, outcome)
+        self._note(events, outcomes)
         return outcomes
 
     async def bury_malformed(self, event: Event, error: str) -> None:
@@ -82,7 +82,7 @@ class Processor:
         await self._until_done(event, attempt)
 
     async def _process_together(self, events: Sequence[Event]) -> list[Outcome]:
-        spans = [tracer().start_span(**self._span(event)) for event in events]
+        spans = [tracer().start_span(**self._span(event)) for event in events] if self.tracing else []
         try:
             async with self.slots, self.sessions.begin() as session:
                 return await apply_events(session, self.consumer, self.guard, events, Prepared())
@@ -109,14 +109,14 @@ class Processor:
         with tracer().start_as_current_span(**self._span(event)) as span:
             outcome = await self._until_done(event, lambda: self._attempt(event))
             span.set_attribute("tandem.outcome", outcome)
-            self._note(event, outcome)
+            self._note([event], [outcome])
             return outcome
 
     async def _attempt(self, event: Event) -> Outcome:
         prepared: Prepared | None = Prepared()
         if self.consumer.prepares(event.type):
             async with self.sessions() as session:
-                due = await is_due(session, self.consumer, event)
+                due = await is_next(session, self.consumer.name, event)
             prepared = await prepare_event(self.consumer, event) if due else None
         try:
             async with self.sessions.begin() as session:
@@ -154,11 +154,20 @@ class Processor:
                 await asyncio.sleep(pause * uniform(0.5, 1.0))  # noqa: S311 - not a secret
             pause = min(pause * 2, RETRY_SECONDS[1])
 
-    def _note(self, event: Event, outcome: Outcome) -> None:
-        metrics.EVENTS.labels(consumer=self.consumer.name, type=event.type, outcome=outcome).inc()
-        if outcome is Outcome.APPLIED:
-            age = (datetime.now(UTC) - event.time).total_seconds()
-            metrics.EVENT_AGE.labels(consumer=self.consumer.name, type=event.type).observe(max(0.0, age), exemplar())
+    def _note(self, events: Sequence[Event], outcomes: Sequence[Outcome]) -> None:
+        name, now = self.consumer.name, datetime.now(UTC)
+        ages: dict[str, list[float]] = defaultdict(list)
+        counts: dict[tuple[str, Outcome], int] = defaultdict(int)
+        for event, outcome in zip(events, outcomes, strict=True):
+            counts[event.type, outcome] += 1
+            if outcome is Outcome.APPLIED:
+                ages[event.type].append(max(0.0, (now - event.time).total_seconds()))
+        for (event_type, outcome), count in counts.items():
+            metrics.EVENTS.labels(consumer=name, type=event_type, outcome=outcome).inc(count)
+        for event_type, seconds in ages.items():
+            histogram = metrics.EVENT_AGE.labels(consumer=name, type=event_type)
+            for age in seconds:
+                histogram.observe(age, exemplar())
 
     def _names(self, event: Event) -> dict[str, str]:
         return {"consumer": self.consumer.name, "aggregate_id": str(event.aggregate_id), "event_id": str(event.id)}
