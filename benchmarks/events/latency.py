@@ -58,7 +58,7 @@ def measure(around: Surroundings, options: Options) -> Result:
         ],
         notes=[
             f"Each event is a transaction of its own, at a random moment, by one of {WRITERS} connections; the clock"
-            " starts when the commit has returned. The relay gets a hint after commits, at most one in 10 ms.",
+            " starts when the commit has returned. The relay gets a hint after commits, at most one in 5 ms.",
             "Arrival at a consumer, a process of its own, is later than the acknowledgement that the relay gets: an"
             " upper bound. The broker's time of appending is earlier, in whole milliseconds rounded down: a lower one.",
         ],

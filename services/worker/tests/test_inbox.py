@@ -86,6 +86,26 @@ async def test_an_event_is_applied_once_however_often_it_comes(store: Store) -> 
     assert recorder.prepared == [1, 2], "a duplicate must not reach the outside"
 
 
+@pytest.mark.parametrize("version", [1, 2])
+async def test_of_two_members_with_the_same_event_at_once_one_applies_it(store: Store, version: int) -> None:
+    recorder = Recorder()
+    for former in range(1, version):
+        await process(recorder.consumer(), store, event(former))
+
+    async def apply(session: AsyncSession, received: Event, prepared: int) -> None:
+        await recorder.apply(session, received, prepared)
+        await asyncio.sleep(0.3)  # the other one comes to the same row meanwhile
+
+    consumer = Consumer("test", (), {"order.placed.v1": Handler(apply, prepare=recorder.prepare)})
+    members = [processor(consumer, store.worker) for _ in range(2)]
+    both = event(version)
+
+    outcomes = await asyncio.gather(*(member.process([both]) for member in members))
+
+    assert sorted(outcomes) == [["applied"], ["duplicate"]]
+    assert effects(store) == list(range(1, version + 1))
+
+
 async def test_a_consumer_may_begin_in_the_middle_of_a_stream(store: Store) -> None:
     outcome = await process(Recorder().consumer(), store, event(7))
 

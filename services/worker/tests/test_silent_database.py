@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 from store import Store, processor
 from tandem_contracts.envelope import Event
 from tandem_local.databases import Database
@@ -26,11 +28,12 @@ async def test_an_event_in_hand_is_given_up_on_and_applied_when_the_database_ans
     ):
         first = True
 
-        async def apply(session: object, received: Event, prepared: object) -> None:
+        async def apply(session: AsyncSession, received: Event, prepared: object) -> None:
             nonlocal first
             if first:
+                first = False
                 proxy.freeze()
-            first = False
+                await session.execute(text("SELECT 1"))
 
         consumer = Consumer("in-silence", (), {"order.placed.v1": Handler(apply)})
         given_up = RETRIES.labels(consumer=consumer.name, reason="database")

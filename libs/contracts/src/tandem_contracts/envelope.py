@@ -59,18 +59,19 @@ class Event:
 
 def to_kafka(event: Event) -> tuple[bytes, bytes, KafkaHeaders]:
     """Key, value and headers of the record that carries `event`."""
+    aggregate_id = str(event.aggregate_id)
     headers: KafkaHeaders = [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(event.id).encode()),
         ("ce_source", event.source.encode()),
         ("ce_type", event.type.encode()),
-        ("ce_subject", f"{event.aggregate_type}/{event.aggregate_id}".encode()),
+        ("ce_subject", f"{event.aggregate_type}/{aggregate_id}".encode()),
         ("ce_time", event.time.isoformat().encode()),
         ("ce_aggregateversion", str(event.version).encode()),
         ("content-type", CONTENT_TYPE.encode()),
     ]
     headers += [(name, event.trace[name].encode()) for name in TRACE_HEADERS if name in event.trace]
-    return str(event.aggregate_id).encode(), event.body, headers
+    return aggregate_id.encode(), event.body, headers
 
 
 def from_kafka(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Event:

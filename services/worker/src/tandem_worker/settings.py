@@ -51,7 +51,12 @@ class PurgeSettings(DatabaseSettings):
 
 class RelaySettings(Settings):
     relay_batch_events: int = Field(default=2000, ge=1, description="rows of the outbox looked at, at once")
-    relay_lanes: int = Field(default=2, ge=1, le=8, description="over which the shards are divided")
+    relay_lanes: int = Field(
+        default=1,
+        ge=1,
+        le=8,
+        description="over which the shards are divided; more publish a backlog faster, and a single event later",
+    )
 
 
 class ConsumerSettings(Settings):
