@@ -1,6 +1,5 @@
 """From the order that is accepted to the order that is paid, through the whole system."""
 
-import asyncio
 import secrets
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import psycopg
 from tandem_contracts.topics import ORDERS
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
+from tandem_runtime import eventloop
 
 from benchmarks.events.arrivals import noting_arrivals
 from benchmarks.events.clients import Clients, Load
@@ -64,8 +64,8 @@ def _round(around: Surroundings, seconds: float) -> tuple[Load, list[float]]:
         noting_arrivals(around) as arrivals,
     ):
         clients = Clients([url], tokens)
-        asyncio.run(clients.at_pace(ORDERS_A_SECOND, WARM_UP_SECONDS))
-        load = asyncio.run(clients.at_pace(ORDERS_A_SECOND, seconds))
+        eventloop.run(clients.at_pace(ORDERS_A_SECOND, WARM_UP_SECONDS))
+        load = eventloop.run(clients.at_pace(ORDERS_A_SECOND, seconds))
         _wait_until_all_are_paid(database)
     arrived = arrivals.read()
     return load, [arrived[order.order_id, "order.paid.v1"].arrived - order.at for order in load.accepted]

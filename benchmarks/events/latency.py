@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from tandem_local.databases import Database
+from tandem_runtime import eventloop
 from tandem_tables.hints import OutboxHint
 
 from benchmarks.events.arrivals import noting_arrivals
@@ -68,8 +69,8 @@ def measure(around: Surroundings, options: Options) -> Result:
 def _delays(around: Surroundings, rate: int, seconds: float) -> dict[str, list[float]]:
     """Seconds from the commit of each event to the two places."""
     with around.database() as database, relaying(around, database), noting_arrivals(around) as arrivals:
-        asyncio.run(_append(database, rate, WARM_UP_SECONDS))
-        committed = asyncio.run(_append(database, rate, seconds))
+        eventloop.run(_append(database, rate, WARM_UP_SECONDS))
+        committed = eventloop.run(_append(database, rate, seconds))
         time.sleep(1)  # the last ones arrive; what does not is missed below
     arrived = arrivals.read()
     return {

@@ -1,6 +1,5 @@
 """Orders durably accepted: the API, the database alone, and plain Django."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,6 +10,7 @@ from uuid import UUID
 import psycopg
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
+from tandem_runtime import eventloop
 
 from benchmarks.events.ceiling import ROLE, log_statements, logged, script, transactions_per_second
 from benchmarks.events.clients import Clients, Load
@@ -41,8 +41,8 @@ def measure(around: Surroundings, options: Options) -> Result:
                 if subject == CEILING:
                     values.append(transactions_per_second(database, scripts, clients=clients, seconds=seconds))
                     continue
-                asyncio.run(Clients(urls[subject], tokens).in_turn(clients, WARM_UP_SECONDS))
-                load = asyncio.run(Clients(urls[subject], tokens).in_turn(clients, seconds))
+                eventloop.run(Clients(urls[subject], tokens).in_turn(clients, WARM_UP_SECONDS))
+                load = eventloop.run(Clients(urls[subject], tokens).in_turn(clients, seconds))
                 loads[subject, clients].append(load)
                 values.append(load.rate)
     ceiling = median(rates[CEILING, AIMED_AT])
@@ -156,9 +156,9 @@ def _scripts(around: Surroundings, database: Database, identities: Identities, c
     token = identities.tokens(customers[:1])
     log_statements(database, on=True)
     with placing_api(around, database, identities, "api-logged") as url:
-        asyncio.run(Clients([url], token).in_turn(1, 0))  # the connection's own questions
+        eventloop.run(Clients([url], token).in_turn(1, 0))  # the connection's own questions
         begin = log.stat().st_size
-        placed = asyncio.run(Clients([url], token).in_turn(1, 0))
+        placed = eventloop.run(Clients([url], token).in_turn(1, 0))
         statements = logged(log.read_bytes()[begin:].decode())
     log_statements(database, on=False)
     (order,) = placed.accepted

@@ -15,6 +15,7 @@ from typing import TextIO
 from aiokafka import AIOKafkaConsumer
 from tandem_contracts.envelope import from_kafka
 from tandem_contracts.topics import ORDERS
+from tandem_runtime import eventloop
 
 
 async def note(file: TextIO) -> None:
@@ -35,4 +36,4 @@ async def note(file: TextIO) -> None:
 
 if __name__ == "__main__":
     with Path(sys.argv[1]).open("w") as notes:
-        asyncio.run(note(notes))
+        eventloop.run(note(notes))
