@@ -2,20 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from benchmarks.events.surroundings import Surroundings
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """Both times are in seconds since the epoch; the broker's is whole milliseconds."""
-
-    appended: float
-    arrived: float
-
 
 Event = tuple[UUID, str]
 """An aggregate and an event type: each of our orders has at most one of a type."""
@@ -31,11 +21,12 @@ class Arrivals:
     def listening(self) -> bool:
         return self._file.exists() and self._file.read_text().startswith("reading")
 
-    def read(self) -> dict[Event, Arrival]:
-        arrivals: dict[Event, Arrival] = {}
+    def read(self) -> dict[Event, float]:
+        """When each event came first, in seconds since the epoch."""
+        arrivals: dict[Event, float] = {}
         for line in self._file.read_text().splitlines()[1:]:
-            aggregate, kind, appended, arrived = line.split()
-            arrivals.setdefault((UUID(aggregate), kind), Arrival(float(appended), float(arrived)))
+            aggregate, kind, arrived = line.split()
+            arrivals.setdefault((UUID(aggregate), kind), float(arrived))
         return arrivals
 
 

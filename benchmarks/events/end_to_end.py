@@ -68,7 +68,7 @@ def _round(around: Surroundings, seconds: float) -> tuple[Load, list[float]]:
         load = eventloop.run(clients.at_pace(ORDERS_A_SECOND, seconds))
         _wait_until_all_are_paid(database)
     arrived = arrivals.read()
-    return load, [arrived[order.order_id, "order.paid.v1"].arrived - order.at for order in load.accepted]
+    return load, [arrived[order.order_id, "order.paid.v1"] - order.at for order in load.accepted]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A consumer that notes when each event of an order reached it: a process of its own, so that nobody else delays it.
 
-Writes `reading` when it misses nothing any more, then a line an event: the order's id, the type, and the times at which
-the broker appended it and at which it arrived, both in seconds since the epoch.
+Writes `reading` when it misses nothing any more, then a line an event: the order's id, the type, and the time in
+seconds since the epoch.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ async def note(file: TextIO) -> None:
                 now = time.time()
                 for record in records:
                     event = from_kafka(record.value, record.headers)
-                    print(event.aggregate_id, event.type, record.timestamp / 1000, now, file=file)
+                    print(event.aggregate_id, event.type, now, file=file)
 
 
 if __name__ == "__main__":
