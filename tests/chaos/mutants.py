@@ -119,19 +119,12 @@ MUTANTS = (
         "check-then-decrement",
         "Stock is looked at first and taken later, with nothing that holds it in between.",
         (
+            Edit("orders/stock.py", "        FOR UPDATE OF stock\n", ""),
             Edit(
                 "orders/stock.py",
-                "    for line in lines:\n        taken =",
-                "    for line in lines:\n"
-                "        found = await session.scalar(select(Stock.available).where(Stock.sku == line.sku))\n"
-                "        if (found or 0) < line.quantity:\n"
-                "            raise OutOfStockError(line.sku)\n"
-                "        await asyncio.sleep(1)\n"
-                "        taken =",
+                "        SELECT stock.sku, stock.available, wanted.quantity\n",
+                "        SELECT stock.sku, stock.available, wanted.quantity, pg_sleep(1)\n",
             ),
-            Edit("orders/stock.py", "Stock.sku == line.sku, Stock.available >= line.quantity", "Stock.sku == line.sku"),
-            Edit("orders/stock.py", "import insert, update", "import insert, select, update"),
-            Edit("orders/stock.py", "from collections.abc", "import asyncio\nfrom collections.abc"),
         ),
         (),
         ("dead_letters_are_what_we_poisoned", "stock_is_what_was_bought_less_what_was_sold"),

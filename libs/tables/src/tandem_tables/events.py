@@ -1,6 +1,5 @@
-"""The event backbone's tables, and `append_event`."""
+"""The event backbone's tables."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,16 +12,10 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
-    bindparam,
-    func,
-    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
-from tandem_contracts.payloads import Payload
-from tandem_contracts.registry import event_type_of
 
 from tandem_tables.metadata import CreatedAt, Table, UuidPrimaryKey
 
@@ -95,19 +88,3 @@ class DeadLetterDecision(Table):
     outcome: Mapped[str] = mapped_column(String(16), server_default=text("'pending'"))
     detail: Mapped[str] = mapped_column(Text, server_default=text("''"))
     carried_out_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-
-
-async def append_event(session: AsyncSession, aggregate_id: UUID, payload: Payload, headers: Mapping[str, str]) -> int:
-    """State an event in the session's transaction; returns its version in the aggregate's stream.
-
-    Locks the stream's head row until the transaction ends.
-    """
-    event_type = event_type_of(payload)
-    appended = func.append_event(
-        event_type.aggregate_type,
-        aggregate_id,
-        event_type.name,
-        bindparam("payload", payload.model_dump(mode="json"), type_=JSONB),
-        bindparam("headers", dict(headers), type_=JSONB),
-    )
-    return int((await session.execute(select(appended))).scalar_one())

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tandem_contracts.outbox import GIVE_HINT
 
 DEBOUNCE_SECONDS = 0.005
+CLOSE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +31,13 @@ class OutboxHint:
             self._giving = asyncio.create_task(self._give())
 
     async def aclose(self) -> None:
-        """Give no more hints; what waits is found without."""
+        """Give no more hints; what waits is found without. One that is being given gives its connection back first."""
+        self._wanted = False
         if self._giving is not None:
-            self._giving.cancel()
-            await asyncio.wait({self._giving})
+            _, late = await asyncio.wait({self._giving}, timeout=CLOSE_SECONDS)
+            for giving in late:
+                giving.cancel()
+                await asyncio.wait({giving})
 
     async def _give(self) -> None:
         while self._wanted:

@@ -71,6 +71,11 @@ async def session_factory(url: str, *, pool_size: int, application: str) -> Asyn
         await engine.dispose()
 
 
+def autocommit(sessions: SessionFactory) -> AsyncSession:
+    """A session of which each statement is a transaction, with no BEGIN and COMMIT to wait for."""
+    return sessions(bind=sessions.kw["bind"].execution_options(isolation_level="AUTOCOMMIT"))
+
+
 def outbox_hint(sessions: SessionFactory) -> OutboxHint:
     """Hints to the relay over the sessions' own pool; close it before the pool."""
     return OutboxHint(sessions.kw["bind"])

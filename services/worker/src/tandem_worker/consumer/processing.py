@@ -29,7 +29,7 @@ from tandem_worker.consumer.inbox import (
     prepare_event,
 )
 from tandem_worker.consumer.positions import Aggregate, aggregate_of, is_next
-from tandem_worker.database import SessionFactory
+from tandem_worker.database import SessionFactory, autocommit
 
 RETRY_SECONDS = (0.1, 10.0)
 
@@ -115,7 +115,7 @@ class Processor:
     async def _attempt(self, event: Event) -> Outcome:
         prepared: Prepared | None = Prepared()
         if self.consumer.prepares(event.type):
-            async with self.sessions() as session:
+            async with autocommit(self.sessions) as session:
                 due = await is_next(session, self.consumer.name, event)
             prepared = await prepare_event(self.consumer, event) if due else None
         try:

@@ -64,17 +64,12 @@ class OrderProcess:
         order = await lock_order(session, placed.order_id)
         if order.state != "placed":
             raise PoisonError(f"order {order.id} is {order.state} before its stock was reserved")
-        lines = await lines_of(session, order.id)
-        try:
-            async with session.begin_nested():
-                await stock.reserve(session, order.id, lines)
-        except stock.OutOfStockError as error:
-            rejected = OrderRejected(
-                order_id=order.id, customer_id=order.customer_id, reason="out_of_stock", detail=error.sku
-            )
-            await enter_state(session, order, "rejected", rejected)
-            return
-        await enter_state(session, order, "reserved", OrderReserved(order_id=order.id, customer_id=order.customer_id))
+        ids = {"order_id": order.id, "customer_id": order.customer_id}
+        short = await stock.reserve(session, order.id, placed.lines)
+        if short is None:
+            await enter_state(session, "reserved", OrderReserved(**ids))
+        else:
+            await enter_state(session, "rejected", OrderRejected(**ids, reason="out_of_stock", detail=short))
 
     async def collect_payment(self, event: Event) -> Answer | None:
         return await self._payments.ask(_payload(event, OrderReserved).order_id)
@@ -91,14 +86,14 @@ class OrderProcess:
             await _refuse(session, order, event)
             return
         await stock.ship(session, order.id, await lines_of(session, order.id))
-        await enter_state(session, order, "shipped", OrderShipped(**registered.model_dump()))
+        await enter_state(session, "shipped", OrderShipped(**registered.model_dump()))
 
     async def deliver(self, session: AsyncSession, event: Event, _: Any) -> None:
         order = await lock_order(session, _payload(event, OrderDeliveryRegistered).order_id)
         if order.state != "shipped":
             await _refuse(session, order, event)
             return
-        await enter_state(session, order, "delivered", OrderDelivered(order_id=order.id, customer_id=order.customer_id))
+        await enter_state(session, "delivered", OrderDelivered(order_id=order.id, customer_id=order.customer_id))
 
     async def refund_before_cancellation(self, event: Event) -> Money | None:
         """A payment on its way is settled first; what was paid goes back before the order counts as cancelled."""
@@ -121,7 +116,7 @@ class OrderProcess:
         cancelled = OrderCancelled(
             order_id=order.id, customer_id=order.customer_id, reason=requested.reason, refunded=refunded
         )
-        await enter_state(session, order, "cancelled", cancelled)
+        await enter_state(session, "cancelled", cancelled)
 
     async def give_money_back(self, event: Event) -> Money | None:
         order_id = _payload(event, OrderRefundRequested).order_id
@@ -139,7 +134,7 @@ class OrderProcess:
         given_back = OrderRefunded(
             order_id=order.id, customer_id=order.customer_id, amount=refunded, reason=requested.reason
         )
-        await enter_state(session, order, "refunded", given_back)
+        await enter_state(session, "refunded", given_back)
 
 
 def _payload(event: Event, model: type[P]) -> P:
@@ -160,4 +155,4 @@ async def _refuse(session: AsyncSession, order: Order, event: Event) -> None:
 async def _mark_refunded(session: AsyncSession, order_id: UUID, refunded: Money | None) -> None:
     attempt = await attempts.find_open_attempt(session, order_id)
     if refunded is not None and attempt is not None:
-        await attempts.set_state(session, attempt.id, "refunded")
+        await attempts.mark_refunded(session, attempt.id)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.orders import OrderEvent
 from tandem_contracts.payloads import Money
 from tandem_runtime.tracing import trace_headers
+from tandem_tables import timeline
 from tandem_tables.orders import Order, OrderLine
-from tandem_tables.timeline import append_to_timeline
 
 from tandem_worker.orders.metrics import TRANSITIONS
 
@@ -43,8 +43,7 @@ async def lines_of(session: AsyncSession, order_id: UUID) -> Sequence[OrderLine]
     ).all()
 
 
-async def enter_state(session: AsyncSession, order: Order, state: State, payload: OrderEvent) -> None:
-    """Move the locked `order` to `state`, and state the event that says so."""
-    await session.execute(update(Order).where(Order.id == order.id).values(state=state))
-    await append_to_timeline(session, payload, state=state, headers=trace_headers())
+async def enter_state(session: AsyncSession, state: State, payload: OrderEvent) -> None:
+    """Move the order that `payload` is about, which is locked, to `state`, and state the event that says so."""
+    await timeline.enter_state(session, payload, state, headers=trace_headers())
     TRANSITIONS.labels(state=state).inc()

@@ -3,32 +3,51 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from tandem_contracts.orders import OrderedLine
 from tandem_tables.inventory import Stock, StockMovement
 from tandem_tables.orders import OrderLine
 
+# All lines or none, in one statement. The rows are locked in the order of their SKUs, as everybody locks them; what is
+# read behind the lock is what is there, whoever was before us.
+RESERVE = text("""
+    WITH wanted AS (
+        SELECT * FROM unnest(CAST(:skus AS text[]), CAST(:quantities AS int[])) AS line (sku, quantity)
+    ), held AS MATERIALIZED (
+        SELECT stock.sku, stock.available, wanted.quantity
+        FROM inventory_stock AS stock JOIN wanted USING (sku)
+        ORDER BY stock.sku
+        FOR UPDATE OF stock
+    ), short AS (
+        SELECT min(sku) AS sku
+        FROM (SELECT sku FROM wanted EXCEPT SELECT sku FROM held WHERE available >= quantity) AS missing
+    ), taken AS (
+        UPDATE inventory_stock AS stock
+        SET available = stock.available - held.quantity, reserved = stock.reserved + held.quantity
+        FROM held, short
+        WHERE stock.sku = held.sku AND short.sku IS NULL
+    ), booked AS (
+        INSERT INTO inventory_stockmovement (sku, reason, available_change, reserved_change, order_id)
+        SELECT held.sku, 'reservation', -held.quantity, held.quantity, CAST(:order_id AS uuid)
+        FROM held, short
+        WHERE short.sku IS NULL
+    )
+    SELECT sku FROM short
+""")
 
-class OutOfStockError(Exception):
-    """There are fewer pieces of `sku` than the order wants."""
 
-    def __init__(self, sku: str) -> None:
-        super().__init__(sku)
-        self.sku = sku
-
-
-async def reserve(session: AsyncSession, order_id: UUID, lines: Sequence[OrderLine]) -> None:
-    """Set all pieces aside, or raise OutOfStockError; the caller rolls back to before."""
-    for line in lines:
-        taken = await session.execute(
-            update(Stock)
-            .where(Stock.sku == line.sku, Stock.available >= line.quantity)
-            .values(available=Stock.available - line.quantity, reserved=Stock.reserved + line.quantity)
-            .returning(Stock.sku)
-        )
-        if taken.scalar_one_or_none() is None:
-            raise OutOfStockError(line.sku)
-        await _book(session, order_id, line, "reservation", available=-line.quantity, reserved=line.quantity)
+async def reserve(session: AsyncSession, order_id: UUID, lines: Sequence[OrderedLine]) -> str | None:
+    """Set all pieces aside, or none; returns the first SKU of which there are too few."""
+    short: str | None = await session.scalar(
+        RESERVE,
+        {
+            "order_id": order_id,
+            "skus": [line.sku for line in lines],
+            "quantities": [line.quantity for line in lines],
+        },
+    )
+    return short
 
 
 async def release(session: AsyncSession, order_id: UUID, lines: Sequence[OrderLine]) -> None:

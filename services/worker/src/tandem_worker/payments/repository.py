@@ -2,33 +2,60 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from tandem_contracts.payloads import Money
 from tandem_tables.orders import Order, PaymentAttempt
+
+from tandem_worker.consumer.handlers import RetryableError
 
 OPEN = ("sending", "unknown", "captured")
 
 
-async def open_attempt(session: AsyncSession, order: Order) -> PaymentAttempt:
-    """The order's one attempt that took money or may have, made now if there is none.
-
-    A unique index allows one per order, whatever runs side by side.
-    """
-    await session.execute(
-        insert(PaymentAttempt)
-        .values(order_id=order.id, amount=order.total_amount, currency=order.total_currency)
-        .on_conflict_do_nothing(
-            index_elements=[PaymentAttempt.order_id], index_where=text("state IN ('sending', 'unknown', 'captured')")
-        )
+# The order is locked: else a cancellation could, behind our read, refund the open attempt and make room for a second.
+OPEN_ATTEMPT = text("""
+    WITH reserved AS MATERIALIZED (
+        SELECT id, total_amount, total_currency, payment_token FROM orders_order
+        WHERE id = CAST(:order_id AS uuid) AND state = 'reserved'
+        FOR NO KEY UPDATE
+    ), opened AS (
+        INSERT INTO orders_paymentattempt (order_id, amount, currency)
+        SELECT id, total_amount, total_currency FROM reserved
+        ON CONFLICT (order_id) WHERE state IN ('sending', 'unknown', 'captured') DO NOTHING
+        RETURNING id
     )
-    return (
-        await session.execute(
-            select(PaymentAttempt).where(PaymentAttempt.order_id == order.id, PaymentAttempt.state.in_(OPEN))
-        )
-    ).scalar_one()
+    SELECT coalesce(opened.id, known.id), reserved.total_amount, reserved.total_currency, reserved.payment_token
+    FROM reserved
+    LEFT JOIN opened ON true
+    LEFT JOIN orders_paymentattempt AS known
+      ON known.order_id = reserved.id AND known.state IN ('sending', 'unknown', 'captured')
+""")
+
+
+class OpenAttempt(NamedTuple):
+    """What the provider is asked for: an attempt's id is the idempotency key, `payment_token` stands for the card."""
+
+    id: UUID
+    amount: Money
+    payment_token: str
+
+
+async def open_attempt(session: AsyncSession, order_id: UUID) -> OpenAttempt | None:
+    """The order's one attempt that took money or may have, made now if there is none; None unless it is reserved.
+
+    A unique index allows one per order, whatever runs side by side. One statement: it needs no transaction around it.
+    RetryableError when somebody else makes it at this moment.
+    """
+    row = (await session.execute(OPEN_ATTEMPT, {"order_id": order_id})).one_or_none()
+    if row is None:
+        return None
+    attempt_id, amount, currency, payment_token = row
+    if attempt_id is None:
+        raise RetryableError("the payment attempt was made meanwhile")
+    return OpenAttempt(attempt_id, Money(amount=amount, currency=currency), payment_token)
 
 
 async def find_open_attempt(session: AsyncSession, order_id: UUID) -> PaymentAttempt | None:
@@ -37,17 +64,21 @@ async def find_open_attempt(session: AsyncSession, order_id: UUID) -> PaymentAtt
     )
 
 
-async def get_attempt(session: AsyncSession, attempt_id: UUID) -> PaymentAttempt:
-    return (await session.execute(select(PaymentAttempt).where(PaymentAttempt.id == attempt_id))).scalar_one()
+async def settle(
+    session: AsyncSession, attempt_id: UUID, state: str, *, provider_id: str = "", decline_code: str = ""
+) -> bool:
+    """Record what the provider said; False when the attempt has had a clear answer before."""
+    settled = await session.execute(
+        update(PaymentAttempt)
+        .where(PaymentAttempt.id == attempt_id, PaymentAttempt.state.in_(("sending", "unknown")))
+        .values(state=state, provider_id=provider_id, decline_code=decline_code)
+        .returning(PaymentAttempt.id)
+    )
+    return settled.scalar_one_or_none() is not None
 
 
-async def set_state(
-    session: AsyncSession, attempt_id: UUID, state: str, *, provider_id: str | None = None, decline_code: str = ""
-) -> None:
-    values = {"state": state} | ({} if provider_id is None else {"provider_id": provider_id})
-    if decline_code:
-        values["decline_code"] = decline_code
-    await session.execute(update(PaymentAttempt).where(PaymentAttempt.id == attempt_id).values(values))
+async def mark_refunded(session: AsyncSession, attempt_id: UUID) -> None:
+    await session.execute(update(PaymentAttempt).where(PaymentAttempt.id == attempt_id).values(state="refunded"))
 
 
 async def unsettled_attempts(

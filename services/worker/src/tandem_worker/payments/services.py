@@ -1,7 +1,8 @@
 """Collecting an order's total.
 
-Transaction 1 records the attempt, then the provider is called with no transaction open and the attempt's id as
-idempotency key, transaction 2 records the outcome. A crash between them repeats the call, which collects once.
+A statement, which is a transaction, records the attempt; then the provider is called with no transaction open and the
+attempt's id as idempotency key; a second transaction records the outcome. A crash between them repeats the call, which
+collects once.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from tandem_contracts.payloads import Money
 from tandem_tables.hints import OutboxHint
 
 from tandem_worker.consumer.handlers import PoisonError, RetryableError, retry_reason
-from tandem_worker.database import SessionFactory
+from tandem_worker.database import SessionFactory, autocommit
 from tandem_worker.orders import repository as orders
 from tandem_worker.orders import stock
 from tandem_worker.payments import repository
@@ -44,14 +45,12 @@ class Payments:
 
     async def ask(self, order_id: UUID) -> Answer | None:
         """Record the attempt, then collect the order's total; None when the order is not to be paid (any more)."""
-        async with self._sessions.begin() as session:
-            # Locked: else a cancellation could, behind our read, refund the open attempt and make room for a second.
-            order = await orders.lock_order(session, order_id)
-            if order.state != "reserved":
-                return None
-            attempt = await repository.open_attempt(session, order)
+        async with autocommit(self._sessions) as session:
+            attempt = await repository.open_attempt(session, order_id)
+        if attempt is None:
+            return None
         outcome = await self._provider.capture(
-            attempt.id, order_id=order.id, amount=orders.total_of(order), payment_token=order.payment_token
+            attempt.id, order_id=order_id, amount=attempt.amount, payment_token=attempt.payment_token
         )
         return Answer(attempt.id, outcome)
 
@@ -130,27 +129,30 @@ class Payments:
 async def record_answer(session: AsyncSession, order_id: UUID, answer: Answer) -> None:
     """Record what the provider said, and carry the order on."""
     order = await orders.lock_order(session, order_id)
-    attempt = await repository.get_attempt(session, answer.attempt_id)
-    if attempt.state not in ("sending", "unknown"):
-        return  # the handler and the reconciler both asked; the other was first
-    if order.state != "reserved":
-        raise PoisonError(f"order {order_id} is {order.state} while its payment attempt {attempt.id} is open")
+    attempt_id = answer.attempt_id
     match answer.outcome:
         case Unknown():
-            await repository.set_state(session, attempt.id, "unknown")
+            news = await repository.settle(session, attempt_id, "unknown")
         case Captured(provider_id):
-            await repository.set_state(session, attempt.id, "captured", provider_id=provider_id)
+            news = await repository.settle(session, attempt_id, "captured", provider_id=provider_id)
+        case Declined(provider_id, code):
+            news = await repository.settle(session, attempt_id, "declined", provider_id=provider_id, decline_code=code)
+    if not news:
+        return  # the handler and the reconciler both asked; the other was first
+    if order.state != "reserved":
+        raise PoisonError(f"order {order_id} is {order.state} while its payment attempt {attempt_id} is open")
+    match answer.outcome:
+        case Captured():
             paid = OrderPaid(
                 order_id=order_id,
                 customer_id=order.customer_id,
-                payment_attempt_id=attempt.id,
+                payment_attempt_id=attempt_id,
                 amount=orders.total_of(order),
             )
-            await orders.enter_state(session, order, "paid", paid)
-        case Declined(provider_id, code):
-            await repository.set_state(session, attempt.id, "declined", provider_id=provider_id, decline_code=code)
+            await orders.enter_state(session, "paid", paid)
+        case Declined(_, code):
             await stock.release(session, order_id, await orders.lines_of(session, order_id))
             rejected = OrderRejected(
                 order_id=order_id, customer_id=order.customer_id, reason="payment_declined", detail=code
             )
-            await orders.enter_state(session, order, "rejected", rejected)
+            await orders.enter_state(session, "rejected", rejected)
