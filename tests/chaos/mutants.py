@@ -101,6 +101,7 @@ MUTANTS = (
                 '    if version <= position:\n        return "duplicate"\n',
                 '    if not waiting:\n        return "due"\n',
             ),
+            Edit("consumer/inbox.py", "if extents[aggregate][1] <= position}", "if False}"),
         ),
         (Burst("deliver again", ("tandem.orders",), every=12),),
         ("every_consumer_is_at_the_end", "dead_letters_are_what_we_poisoned", "states_agree_with_the_timeline"),

@@ -93,10 +93,12 @@ async def apply_events(
 async def _move_on(session: AsyncSession, consumer: str, events: Sequence[Event]) -> list[Standing]:
     """Lock the positions and move them past what is due of `events`; tells what the version of each means."""
     extents = _extents(events)
-    others = {aggregate_of(event) for event in events} - extents.keys()
-    others |= await advance_due(session, consumer, extents)
+    known = await advance_due(session, consumer, extents)
+    # Positions only rise: what is not beyond one is a duplicate, with no lock to wait for.
+    passed = {aggregate for aggregate, position in known.items() if extents[aggregate][1] <= position}
+    others = ({aggregate_of(event) for event in events} - extents.keys()) | (known.keys() - passed)
     if not others:
-        return ["due"] * len(events)
+        return ["duplicate" if aggregate_of(event) in passed else "due" for event in events]
     firsts = {aggregate_of(event): event.version for event in reversed(events) if aggregate_of(event) in others}
     positions = await lock_positions(session, consumer, firsts)
     # Behind the lock: whoever buried an event of the aggregate held it too.
@@ -105,7 +107,7 @@ async def _move_on(session: AsyncSession, consumer: str, events: Sequence[Event]
     result: list[Standing] = []
     for event in events:
         aggregate = aggregate_of(event)
-        found: Standing = "due"
+        found: Standing = "duplicate" if aggregate in passed else "due"
         if aggregate in others:
             found = standing(event.version, position=positions[aggregate], waiting=aggregate in waiting)
             if found == "due":

@@ -47,8 +47,16 @@ ADVANCE_DUE = text("""
           AND clear.first > 1
         RETURNING position.aggregate_type, position.aggregate_id
     )
-    SELECT aggregate_type, aggregate_id FROM wanted
-    EXCEPT ALL (SELECT * FROM begun UNION ALL SELECT * FROM moved)
+    SELECT aggregate_type, aggregate_id, coalesce((
+        SELECT version FROM events_consumerposition AS position
+        WHERE position.consumer = CAST(:consumer AS text)
+          AND position.aggregate_type = other.aggregate_type
+          AND position.aggregate_id = other.aggregate_id
+    ), 0)
+    FROM (
+        SELECT aggregate_type, aggregate_id FROM wanted
+        EXCEPT ALL (SELECT * FROM begun UNION ALL SELECT * FROM moved)
+    ) AS other
 """)
 LOCK = text("""
     SELECT position.aggregate_type, position.aggregate_id, position.version
@@ -115,14 +123,17 @@ def standing(version: int, *, position: int, waiting: bool) -> Standing:
 
 async def advance_due(
     session: AsyncSession, consumer: str, versions: Mapping[Aggregate, tuple[int, int]]
-) -> set[Aggregate]:
-    """Move the position of each aggregate whose `versions` (first, last) are due; returns the others, as they are."""
+) -> dict[Aggregate, int]:
+    """Move the position of each aggregate whose `versions` (first, last) are due.
+
+    Returns a position of each of the others, which stays as it is and is not locked; it may be higher by now.
+    """
     others = await session.execute(
         ADVANCE_DUE,
         _arguments(consumer, versions)
         | {"firsts": [first for first, _ in versions.values()], "lasts": [last for _, last in versions.values()]},
     )
-    return {(row[0], row[1]) for row in others}
+    return {(row[0], row[1]): row[2] for row in others}
 
 
 async def is_next(session: AsyncSession, consumer: str, event: Event) -> bool:
