@@ -45,11 +45,10 @@ def serve(
 
 
 async def _serve(server: "_Server", health: Health, stopping: asyncio.Event | None) -> None:
-    stop = stop_on_signals(stopping)
+    stop = stop_on_signals(stopping, health)
 
     async def exit_on_stop() -> None:
         await stop.wait()
-        health.set_ready(False)
         server.should_exit = True
 
     async with beating(health):
@@ -75,4 +74,4 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         settle_collector()
-        self._health.set_ready(self.started)
+        self._health.set_ready(self.started and not self.should_exit)

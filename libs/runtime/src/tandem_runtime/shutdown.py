@@ -6,12 +6,15 @@ import signal
 
 import structlog
 
+from tandem_runtime.health import Health
+
 log = structlog.get_logger()
 
 
-def stop_on_signals(stop: asyncio.Event | None = None) -> asyncio.Event:
+def stop_on_signals(stop: asyncio.Event | None = None, health: Health | None = None) -> asyncio.Event:
     """Return an event (the given one) that SIGTERM or SIGINT sets; a second signal ends the process at once.
 
+    `health`, when given, is no longer ready before the log says "stopping".
     Call it in the running loop, on the main thread. The hard end has status 128 + signal.
     """
     stop = stop or asyncio.Event()
@@ -21,6 +24,8 @@ def stop_on_signals(stop: asyncio.Event | None = None) -> asyncio.Event:
         if stop.is_set():
             log.warning("stopped hard by a second signal", signal=number.name)
             os._exit(128 + number)
+        if health is not None:
+            health.set_ready(False)
         log.info("stopping", signal=number.name)
         stop.set()
 
