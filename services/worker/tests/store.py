@@ -23,6 +23,7 @@ from tandem_worker.database import SessionFactory
 from tandem_worker.relay.outbox import OutboxRow
 from tandem_worker.relay.records import event_of
 
+TRANSACTIONS = 4
 UNIT_PRICE = Money(amount=1250, currency="EUR")
 
 
@@ -35,7 +36,8 @@ class Unheard(OutboxHint):
 
 def processor(consumer: Consumer, sessions: SessionFactory, *, dead_letter_limit: int = 20) -> Processor:
     guard = Guard(limit=dead_letter_limit, window_seconds=600)
-    return Processor(consumer, sessions, guard, asyncio.Semaphore(4), Unheard(sessions.kw["bind"]), tracing=True)
+    places, transactions = asyncio.Semaphore(2 * TRANSACTIONS), asyncio.Semaphore(TRANSACTIONS)
+    return Processor(consumer, sessions, guard, places, transactions, Unheard(sessions.kw["bind"]), tracing=True)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from store import Store, processor
+from store import TRANSACTIONS, Store, processor
 from tandem_contracts.envelope import Event
 from tandem_worker.consumer.handlers import Consumer, Handler, PoisonError, RetryableError, SetHandler
 from tandem_worker.consumer.inbox import Outcome
@@ -104,6 +104,30 @@ async def test_of_two_members_with_the_same_event_at_once_one_applies_it(store: 
 
     assert sorted(outcomes) == [["applied"], ["duplicate"]]
     assert effects(store) == list(range(1, version + 1))
+
+
+async def test_who_waits_for_an_answer_from_outside_holds_no_transaction(store: Store) -> None:
+    answered = asyncio.Event()
+    recorder = Recorder()
+
+    async def prepare(received: Event) -> int:
+        await answered.wait()
+        return await recorder.prepare(received)
+
+    handlers = {
+        "order.reserved.v1": Handler(recorder.apply, prepare=prepare),
+        "order.placed.v1": Handler(recorder.apply, prepare=recorder.prepare),
+    }
+    member = processor(Consumer("test", (), handlers), store.worker)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for _ in range(TRANSACTIONS + 1):
+            group.create_task(member.process([event(1, type="order.reserved.v1", aggregate_id=uuid4())]))
+        await member.process([event(1, aggregate_id=uuid4())])
+        assert effects(store) == [1], "the others still wait"
+        answered.set()
+
+    assert effects(store) == [1] * (TRANSACTIONS + 2)
 
 
 async def test_a_consumer_may_begin_in_the_middle_of_a_stream(store: Store) -> None:

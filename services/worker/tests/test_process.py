@@ -71,7 +71,7 @@ async def answers(client: httpx.AsyncClient, path: str) -> bool:
     ("changed", "told"),
     [
         ({"TANDEM_DATABASE_URL": None}, "TANDEM_DATABASE_URL"),
-        ({"TANDEM_CONSUMER_CONCURRENCY": "50"}, "TANDEM_DATABASE_POOL_SIZE"),
+        ({"TANDEM_CONSUMER_TRANSACTIONS": "50"}, "TANDEM_DATABASE_POOL_SIZE"),
         ({"TANDEM_PAYMENT_URL": None}, "TANDEM_PAYMENT_URL"),
     ],
 )

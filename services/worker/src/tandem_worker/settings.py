@@ -62,7 +62,8 @@ class RelaySettings(Settings):
 class ConsumerSettings(Settings):
     database_pool_size: int = Field(default=10, ge=3)
     consumer_partition_events: int = Field(default=200, ge=1, description="in hand of a partition before it pauses")
-    consumer_concurrency: int = Field(default=8, ge=1, description="transactions side by side")
+    consumer_concurrency: int = Field(default=32, ge=1, description="events, or batches of them, under way at once")
+    consumer_transactions: int = Field(default=8, ge=1, description="transactions side by side")
     consumer_transaction_events: int = Field(default=100, ge=1, description="at most in one transaction")
     consumer_instance_id: str | None = Field(default=None, description="makes the member static, such as a pod's name")
     consumer_dead_letter_limit: int = Field(default=20, ge=1, description="events that may die within the window")
@@ -70,9 +71,9 @@ class ConsumerSettings(Settings):
     session_timeout_ms: int = Field(default=10_000, ge=6_000, description="after which a silent consumer is replaced")
 
     @model_validator(mode="after")
-    def bound_concurrency_by_pool(self) -> "ConsumerSettings":
-        if self.consumer_concurrency > self.database_pool_size - 2:  # for the reconciler, and for dead letters
-            raise ValueError("TANDEM_CONSUMER_CONCURRENCY must be at most TANDEM_DATABASE_POOL_SIZE - 2")
+    def bound_transactions_by_pool(self) -> "ConsumerSettings":
+        if self.consumer_transactions > self.database_pool_size - 2:  # for what prepares, reconciles, settles letters
+            raise ValueError("TANDEM_CONSUMER_TRANSACTIONS must be at most TANDEM_DATABASE_POOL_SIZE - 2")
         return self
 
 

@@ -31,8 +31,9 @@ async def run_consumer(
     health.add_check("dead letters", guard.reason_against)
     pause = RESTART_SECONDS[0]
     async with aclosing(outbox_hint(sessions)) as hint:
-        slots = asyncio.Semaphore(settings.consumer_concurrency)
-        processor = Processor(consumer, sessions, guard, slots, hint, tracing_is_on())
+        places = asyncio.Semaphore(settings.consumer_concurrency)
+        transactions = asyncio.Semaphore(settings.consumer_transactions)
+        processor = Processor(consumer, sessions, guard, places, transactions, hint, tracing_is_on())
         while not stop.is_set():
             membership = Membership(processor, settings, health, stop)
             try:

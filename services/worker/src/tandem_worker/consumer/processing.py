@@ -41,14 +41,16 @@ log = structlog.get_logger()
 class Processor:
     """What it takes to apply a consumer's events.
 
-    `slots` bounds what is under way at once; an event that waits to be tried again holds none. `tracing` tells whether
-    anybody will see a span.
+    `places` bounds what is under way at once, `transactions` how much of that is in a transaction: who waits for an
+    answer from outside holds a place only, who waits to be tried again neither. `tracing` tells whether anybody will
+    see a span.
     """
 
     consumer: Consumer
     sessions: SessionFactory
     guard: Guard
-    slots: asyncio.Semaphore
+    places: asyncio.Semaphore
+    transactions: asyncio.Semaphore
     hint: OutboxHint
     tracing: bool
 
@@ -75,7 +77,7 @@ class Processor:
         """Keep a record that is no event as a dead letter."""
 
         async def attempt() -> None:
-            async with self.sessions.begin() as session:
+            async with self.transactions, self.sessions.begin() as session:
                 await self.guard.admit(session, self.consumer.name)
                 await bury(session, self.consumer.name, event, reason="malformed", error=error)
 
@@ -84,7 +86,7 @@ class Processor:
     async def _process_together(self, events: Sequence[Event]) -> list[Outcome]:
         spans = [tracer().start_span(**self._span(event)) for event in events] if self.tracing else []
         try:
-            async with self.slots, self.sessions.begin() as session:
+            async with self.places, self.transactions, self.sessions.begin() as session:
                 return await apply_events(session, self.consumer, self.guard, events, Prepared())
         finally:
             for span in spans:
@@ -119,7 +121,7 @@ class Processor:
                 due = await is_next(session, self.consumer.name, event)
             prepared = await prepare_event(self.consumer, event) if due else None
         try:
-            async with self.sessions.begin() as session:
+            async with self.transactions, self.sessions.begin() as session:
                 (outcome,) = await apply_events(session, self.consumer, self.guard, [event], prepared)
         except HandlerFailedError as failure:
             error = failure.error
@@ -131,7 +133,7 @@ class Processor:
             return outcome
         if retry_reason(error):
             raise error
-        async with self.sessions.begin() as session:
+        async with self.transactions, self.sessions.begin() as session:
             outcome = await bury_poison(session, self.consumer, self.guard, event, error)
         # Not before: while the guard holds an event, this is tried again and again.
         log.error("event is poison", event_type=event.type, exc_info=error, **self._names(event))
@@ -141,7 +143,7 @@ class Processor:
         pause = RETRY_SECONDS[0]
         while True:
             try:
-                async with self.slots:
+                async with self.places:
                     return await attempt()
             except Exception as error:
                 reason = retry_reason(error)

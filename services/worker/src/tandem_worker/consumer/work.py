@@ -18,7 +18,7 @@ log = structlog.get_logger()
 class Work:
     """What was taken from Kafka and is not yet finished.
 
-    When all slots are busy, what becomes ready meanwhile shares the next transaction, as far as it may: little under
+    When all transactions are busy, what becomes ready meanwhile shares the next one, as far as it may: little under
     little load, up to `transaction_events` under much.
     """
 
@@ -83,8 +83,8 @@ class Work:
     async def _dispatch(self) -> None:
         while True:
             await self._arrived.wait()
-            async with self._processor.slots:
-                pass  # one is free
+            async with self._processor.places, self._processor.transactions:
+                pass  # one of each is free
             deliveries = self._lanes.take(self._limit)
             if not self._lanes.ready:
                 self._arrived.clear()
@@ -92,7 +92,7 @@ class Work:
                 task = asyncio.create_task(self._apply(deliveries))
                 self._tasks[task] = {delivery.partition for delivery in deliveries}
                 task.add_done_callback(self._tasks.pop)
-                await asyncio.sleep(0)  # it takes the slot
+                await asyncio.sleep(0)  # it takes what it needs
 
     async def _apply(self, deliveries: list[Delivery]) -> None:
         metrics.BATCH.labels(consumer=self._processor.consumer.name).observe(len(deliveries))
