@@ -123,8 +123,8 @@ MUTANTS = (
             Edit("orders/stock.py", "        FOR UPDATE OF stock\n", ""),
             Edit(
                 "orders/stock.py",
-                "        SELECT stock.sku, stock.available, wanted.quantity\n",
-                "        SELECT stock.sku, stock.available, wanted.quantity, pg_sleep(1)\n",
+                "        SELECT stock.sku, stock.available, stock.reserved, wanted.quantity\n",
+                "        SELECT stock.sku, stock.available, stock.reserved, wanted.quantity, pg_sleep(1)\n",
             ),
         ),
         (),

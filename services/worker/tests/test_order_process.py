@@ -2,6 +2,7 @@
 
 import asyncio
 
+import psycopg
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import update
@@ -231,6 +232,23 @@ async def test_a_payment_is_not_begun_while_the_order_changes_its_state(store: S
 
     assert await asking is None
     assert store.payments(order_id) == []
+
+
+async def test_pieces_that_arrive_while_an_order_waits_for_them_are_there_for_it(store: Store) -> None:
+    store.put_in_stock("MUG", 1)
+    await store.place_order({"MUG": 3})
+
+    with psycopg.connect(store.database.url()) as arrival:
+        arrival.execute("UPDATE inventory_stock SET available = available + 2")
+        arrival.execute(
+            "INSERT INTO inventory_stockmovement (sku, reason, available_change) VALUES ('MUG', 'receipt', 2)"
+        )
+        applying = asyncio.create_task(store.apply(store.events()[0]))
+        await asyncio.sleep(1)  # it has begun with what was there before, and waits for the row
+        arrival.commit()
+
+    assert await applying == "applied"
+    assert store.stock("MUG") == (0, 3)
 
 
 async def test_a_request_and_a_transition_at_once_wait_for_each_other_and_do_not_deadlock(store: Store) -> None:

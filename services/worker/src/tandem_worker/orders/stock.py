@@ -10,12 +10,13 @@ from tandem_tables.inventory import Stock, StockMovement
 from tandem_tables.orders import OrderLine
 
 # All lines or none, in one statement. The rows are locked in the order of their SKUs, as everybody locks them; what is
-# read behind the lock is what is there, whoever was before us.
+# read behind the lock is what is there, whoever was before us. The balances are made of that, not of the row which the
+# update itself begins with: that one is as old as the statement, and constraints are asked about it first.
 RESERVE = text("""
     WITH wanted AS (
         SELECT * FROM unnest(CAST(:skus AS text[]), CAST(:quantities AS int[])) AS line (sku, quantity)
     ), held AS MATERIALIZED (
-        SELECT stock.sku, stock.available, wanted.quantity
+        SELECT stock.sku, stock.available, stock.reserved, wanted.quantity
         FROM inventory_stock AS stock JOIN wanted USING (sku)
         ORDER BY stock.sku
         FOR UPDATE OF stock
@@ -24,7 +25,7 @@ RESERVE = text("""
         FROM (SELECT sku FROM wanted EXCEPT SELECT sku FROM held WHERE available >= quantity) AS missing
     ), taken AS (
         UPDATE inventory_stock AS stock
-        SET available = stock.available - held.quantity, reserved = stock.reserved + held.quantity
+        SET available = held.available - held.quantity, reserved = held.reserved + held.quantity
         FROM held, short
         WHERE stock.sku = held.sku AND short.sku IS NULL
     ), booked AS (
