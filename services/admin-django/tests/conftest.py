@@ -63,7 +63,7 @@ def private_key() -> str:
 
 @pytest.fixture
 def signing_key(settings: LazySettings, private_key: str) -> str:
-    settings.IDP_OIDC_PRIVATE_KEY = private_key
+    settings.IDP_OIDC_PRIVATE_KEYS = [{"pem": private_key}]
     return private_key
 
 

@@ -63,7 +63,8 @@ def environment(database_url: str, port: int, operations: int, key: str) -> dict
         "TANDEM_API_URL": "http://127.0.0.1:1",
         "TANDEM_PORT": str(port),
         "TANDEM_OPERATIONS_PORT": str(operations),
-        "TANDEM_OIDC_PRIVATE_KEY": key,
+        "TANDEM_OIDC_PRIVATE_KEYS": json.dumps([{"pem": key}]),
+        "TANDEM_STAFF_SECOND_FACTOR": "false",
         "TANDEM_DEMO_STAFF_PASSWORD": "staff password 1",
         "TANDEM_DEMO_CUSTOMER_PASSWORD": "ada password 1",
     }

@@ -24,12 +24,14 @@ def page(user: User, name: str) -> str:
 
 
 def test_staff_log_in_by_email(client: Client, superuser: User) -> None:
-    data = {"username": "Chief@Example.com", "password": PASSWORD}
-    assert client.post("/admin/login/?next=/admin/", data).headers["Location"] == "/admin/"
+    data = {"login": "Chief@Example.com", "password": PASSWORD, "next": "/admin/"}
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/accounts/login/?next=/admin/"
+    assert client.post("/accounts/login/", data).headers["Location"] == "/admin/"
 
 
 def test_customers_cannot_log_in_there(client: Client, make_user: MakeUser) -> None:
-    assert client.post("/admin/login/", {"username": make_user().email, "password": PASSWORD}).status_code == 200
+    client.force_login(make_user())
+    assert client.get("/admin/", follow=True).status_code == 403
 
 
 def test_staff_make_an_account_that_can_log_in(staff: Client, client: Client) -> None:

@@ -53,6 +53,11 @@ class Wiring:
     """The superuser's URL; each service gets its own role's."""
     kafka: str = ""
 
+    @property
+    def mails(self) -> Path:
+        """Where the admin's mails are kept, a file each."""
+        return self.home / "mails"
+
     def settings(self, role: str | None = None) -> dict[str, str]:
         """What all processes share, and the database URL of the role."""
         shared = {
@@ -73,7 +78,10 @@ class Wiring:
         """Those of the admin and, with another role or none, of its management commands."""
         return self.settings(role) | {
             "TANDEM_SECRET_KEY": self.credentials.django_secret_key,
-            "TANDEM_OIDC_PRIVATE_KEY": self.credentials.oidc_private_key,
+            "TANDEM_OIDC_PRIVATE_KEYS": json.dumps([{"pem": self.credentials.oidc_private_key}]),
+            "TANDEM_MAIL_URL": f"file://{self.mails}",
+            # A password is enough on one's own machine; production insists on a second factor.
+            "TANDEM_STAFF_SECOND_FACTOR": "false",
             "TANDEM_GRACEFUL_SECONDS": "3",  # browsers keep connections open; nobody waits for them at a Ctrl-C
         }
 

@@ -3,14 +3,14 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, SecretStr, field_validator, model_validator
 from tandem_runtime.settings import Origin, RuntimeSettings
 
+from tandem_admin.identity.signing_keys import SigningKey
+from tandem_admin.mail import PORTS, mail_settings
+
 DEVELOPMENT_SECRET = "not-secret-for-development-and-tests-only"  # noqa: S105 - refused in production
 MINIMUM_SECRET_LENGTH = 50
-MINIMUM_KEY_BITS = 2048
 
 
 class Settings(RuntimeSettings):
@@ -40,9 +40,19 @@ class Settings(RuntimeSettings):
     static_root: Path | None = None
 
     secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
-    oidc_private_key: SecretStr = SecretStr("")
+    # Former ones (JSON), for as long as something that they protect is in use: sessions, and second factors.
+    secret_key_fallbacks: tuple[SecretStr, ...] = ()
+    # The youngest whose time has come signs; see `tandem-manage rotate_signing_keys`.
+    oidc_private_keys: tuple[SigningKey, ...] = ()
     token_audience: str = "tandem-api"  # noqa: S105 - a name, not a secret
     session_hours: int = Field(default=12, ge=1)
+    staff_session_hours: int = Field(default=4, ge=1)
+    # Whether staff need a second factor; without it a stolen password is enough.
+    staff_second_factor: bool = True
+
+    # smtp://user:password@host:587 (STARTTLS) or smtps://…:465; in development also file:///folder, or nothing: printed.
+    mail_url: SecretStr = SecretStr("")
+    mail_from: str = "Tandem <store@localhost>"
 
     @property
     def https(self) -> bool:
@@ -59,18 +69,11 @@ class Settings(RuntimeSettings):
             raise ValueError("must be an address with {trace_id} in it, such as https://traces.example.com/{trace_id}")
         return url
 
-    @field_validator("oidc_private_key")
+    @field_validator("mail_url")
     @classmethod
-    def must_be_an_rsa_key(cls, pem: SecretStr) -> SecretStr:
-        if not pem.get_secret_value():
-            return pem
-        try:
-            key = load_pem_private_key(pem.get_secret_value().encode(), password=None)
-        except (ValueError, TypeError):
-            raise ValueError("must be an unencrypted private key in PEM form") from None
-        if not isinstance(key, RSAPrivateKey) or key.key_size < MINIMUM_KEY_BITS:
-            raise ValueError(f"must be an RSA key of at least {MINIMUM_KEY_BITS} bits")
-        return pem
+    def must_be_a_way_to_send_mail(cls, url: SecretStr) -> SecretStr:
+        mail_settings(url.get_secret_value())
+        return url
 
     @model_validator(mode="after")
     def refuse_unsafe_production(self) -> "Settings":
@@ -81,8 +84,12 @@ class Settings(RuntimeSettings):
             raise ValueError(
                 f"TANDEM_SECRET_KEY must be set in production, to {MINIMUM_SECRET_LENGTH} characters or more"
             )
-        if not self.oidc_private_key.get_secret_value():
-            raise ValueError("TANDEM_OIDC_PRIVATE_KEY must be set in production")
+        if not self.oidc_private_keys:
+            raise ValueError("TANDEM_OIDC_PRIVATE_KEYS must be set in production; tandem-manage rotate_signing_keys helps")
+        if not self.staff_second_factor:
+            raise ValueError("TANDEM_STAFF_SECOND_FACTOR must stay on in production")
+        if urlsplit(self.mail_url.get_secret_value()).scheme not in PORTS:
+            raise ValueError("TANDEM_MAIL_URL must name an SMTP server in production: people register by mail")
         if not self.https:
             raise ValueError("TANDEM_ADMIN_URL must be https in production: passwords and tokens pass there")
         if self.static_root is None:

@@ -5,10 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from csp.constants import NONE, SELF, UNSAFE_INLINE
 from psycopg.conninfo import conninfo_to_dict
 from tandem_runtime.settings import load_settings
 
 from tandem_admin.environment import Settings
+from tandem_admin.mail import mail_settings
 from tandem_admin.theme import UNFOLD  # noqa: F401 - unfold's setting
 
 SETTINGS = load_settings(Settings)
@@ -42,6 +44,7 @@ def _database(url: str) -> dict[str, Any]:
 # Never on, not even in development: a traceback page shows settings and variables to whoever asks.
 DEBUG = False
 SECRET_KEY = SETTINGS.secret_key.get_secret_value()
+SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in SETTINGS.secret_key_fallbacks]
 DATABASES = {"default": _database(SETTINGS.database_url.get_secret_value())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "users.User"
@@ -57,9 +60,9 @@ FORMAT_MODULE_PATH = ["tandem_admin.formats"]
 LOGGING_CONFIG = None
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "tandem_admin.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -68,6 +71,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.idp.oidc",
     "tandem_admin.users",
     "tandem_admin.identity",
@@ -82,6 +86,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tandem_admin.middleware.observe_requests",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tandem_admin.identity.popups.keep_opener",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -144,8 +149,25 @@ SESSION_COOKIE_AGE = int(timedelta(hours=SETTINGS.session_hours).total_seconds()
 CSRF_COOKIE_SECURE = SETTINGS.https
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
+# Forms may lead anywhere: after a login an application's redirect URI is where the browser has to go. The back office,
+# whose menus need Alpine's expressions, has rules of its own (`back_office`).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
 # Entering a domain in the browsers' preload lists is its owner's decision, not this service's.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
+
+globals().update(mail_settings(SETTINGS.mail_url.get_secret_value()))
+DEFAULT_FROM_EMAIL = SETTINGS.mail_from
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -163,10 +185,22 @@ LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "tandem_admin.identity.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "tandem_admin.identity.forms.SignupForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-# Staff make the accounts and vouch for the addresses, until there is registration.
-ACCOUNT_EMAIL_VERIFICATION = "none"
+# By codes that are typed in rather than links: whoever came from the mobile app stays in its flow.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
+# How often one may try, by address and by account, is allauth's default; its counters are in CACHES.
+MFA_ADAPTER = "tandem_admin.identity.second_factor.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Tandem"
+# One step, 30 seconds, before and after: phones' clocks are not exact.
+MFA_TOTP_TOLERANCE = 1
 ALLAUTH_TRUSTED_PROXY_COUNT = SETTINGS.trusted_proxy_count
 
 if not SETTINGS.https:
@@ -174,7 +208,10 @@ if not SETTINGS.https:
     # documentation) whose origin is plain http, as it is on a laptop. Production is https.
     os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")
 IDP_OIDC_ADAPTER = "tandem_admin.identity.provider.ProviderAdapter"
-IDP_OIDC_PRIVATE_KEY = SETTINGS.oidc_private_key.get_secret_value()
+IDP_OIDC_PRIVATE_KEYS = [
+    {"pem": key.pem.get_secret_value(), "not_before": key.not_before, "expires_at": key.expires_at}
+    for key in SETTINGS.oidc_private_keys
+]
 IDP_OIDC_ACCESS_TOKEN_FORMAT = "jwt"  # noqa: S105 - a format
 IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = int(timedelta(minutes=5).total_seconds())
 IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = int(timedelta(days=30).total_seconds())

@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("TANDEM_ENVIRONMENT", "test")
+os.environ.setdefault("TANDEM_STAFF_SECOND_FACTOR", "false")  # tests of it turn it on
 
 from tandem_admin.settings import *  # noqa: F403 - the environment comes first
 

@@ -16,7 +16,7 @@ class Staff:
 
     def log_in(self, email: str, password: str) -> None:
         self._browser.open("/admin/login/?next=/admin/")
-        self._browser.submit(username=email, password=password)
+        self._browser.submit(login=email, password=password)
         if "/login" in self._browser.url:
             raise UnexpectedPageError(f"the back office does not let {email} in")
 

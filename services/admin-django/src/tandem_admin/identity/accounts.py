@@ -1,18 +1,41 @@
-"""How people log in: allauth's account adapter."""
+"""How people register and log in: allauth's account adapter."""
 
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest
+from allauth.account.models import EmailAddress
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from tandem_admin.settings import SETTINGS
+from tandem_admin.users import services
+from tandem_admin.users.models import User
 
 # The page that follows shows it anyway; in the flow of another application it would turn up much later.
 UNSAID = frozenset({"account/messages/logged_in.txt", "account/messages/logged_out.txt"})
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Staff make the accounts; registration needs verified email addresses first."""
-        return False
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Whoever proves an address for the first time is a customer from then on."""
+        with transaction.atomic():
+            known = EmailAddress.objects.filter(user=email_address.user, verified=True).exists()
+            confirmed = bool(super().confirm_email(request, email_address))
+            if confirmed and not known:
+                services.welcome(email_address.user)
+        return confirmed
+
+    def set_password(self, user: User, password: str) -> None:
+        """For a change and a reset: whoever knew the old one is logged out, and has no tokens any more."""
+        with transaction.atomic():
+            services.change_password(user, password)
+
+    def post_login(self, request: HttpRequest, user: User, **details: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **details)
+        if user.is_staff:
+            request.session.set_expiry(timedelta(hours=SETTINGS.staff_session_hours))
+        return response
 
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any

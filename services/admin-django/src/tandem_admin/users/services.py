@@ -14,6 +14,11 @@ def register(user: User) -> None:
     user.email = user.email.lower()
     user.save(force_insert=True)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    welcome(user)
+
+
+def welcome(user: User) -> None:
+    """Tell of somebody who registered, and now has proven the email address."""
     append_event(user.pk, CustomerRegistered(customer_id=user.pk))
 
 
