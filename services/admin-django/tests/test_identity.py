@@ -113,11 +113,6 @@ class TestRefusals:
         assert second.json()["refresh_token"] != first
         assert application.refresh(first).status_code == 400
 
-    def test_registration(self, client: Client, db: None) -> None:
-        response = client.post("/accounts/signup/", {"email": "new@example.com", "password1": PASSWORD})
-        assert not User.objects.filter(email="new@example.com").exists()
-        assert "closed" in response.content.decode()
-
 
 class TestADeactivatedUser:
     def test_can_neither_log_in_nor_refresh(self, application: Application, ada: User) -> None:

@@ -22,6 +22,7 @@ def production(private_key: str, tmp_path: Path) -> dict[str, Any]:
         "environment": "production",
         "secret_key": "production-like-" * 4,
         "oidc_private_keys": [{"pem": private_key}],
+        "staff_second_factor": True,
         "mail_url": "smtps://store:secret@mail.example.com",
         "admin_url": "https://admin.example.com",
         "api_url": "https://api.example.com",

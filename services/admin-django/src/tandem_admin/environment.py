@@ -50,7 +50,7 @@ class Settings(RuntimeSettings):
     # Whether staff need a second factor; without it a stolen password is enough.
     staff_second_factor: bool = True
 
-    # smtp://user:password@host:587 (STARTTLS) or smtps://…:465; in development also file:///folder, or nothing: printed.
+    # smtp://user:password@host:587 (STARTTLS) or smtps://…:465; in development file:///folder, or none: printed.
     mail_url: SecretStr = SecretStr("")
     mail_from: str = "Tandem <store@localhost>"
 
@@ -85,7 +85,7 @@ class Settings(RuntimeSettings):
                 f"TANDEM_SECRET_KEY must be set in production, to {MINIMUM_SECRET_LENGTH} characters or more"
             )
         if not self.oidc_private_keys:
-            raise ValueError("TANDEM_OIDC_PRIVATE_KEYS must be set in production; tandem-manage rotate_signing_keys helps")
+            raise ValueError("TANDEM_OIDC_PRIVATE_KEYS must be set in production (tandem-manage rotate_signing_keys)")
         if not self.staff_second_factor:
             raise ValueError("TANDEM_STAFF_SECOND_FACTOR must stay on in production")
         if urlsplit(self.mail_url.get_secret_value()).scheme not in PORTS:

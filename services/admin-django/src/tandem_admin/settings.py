@@ -185,6 +185,7 @@ LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "tandem_admin.identity.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_FORMS = {"login": "tandem_admin.identity.forms.LoginForm"}
 ACCOUNT_SIGNUP_FORM_CLASS = "tandem_admin.identity.forms.SignupForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 # By codes that are typed in rather than links: whoever came from the mobile app stays in its flow.

@@ -41,13 +41,13 @@ def is_missing(request: HttpRequest) -> bool:
     """Whether the person needs a second factor and has none; whoever has one cannot log in without it."""
     if not is_required_of(request.user):
         return False
-    if any(record.get("method") == "mfa" for record in get_authentication_records(request)):
+    if any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user)):
         return False  # most often, and without a query
     return not Authenticator.objects.filter(user_id=request.user.pk, type=Authenticator.Type.TOTP).exists()
 
 
 def _cipher() -> MultiFernet:
-    """Encrypts under the first key, decrypts under any: so the secret key may be exchanged like all else it protects."""
+    """Encrypts under the first key, decrypts under any, so that the secret key may be exchanged."""
     return MultiFernet([_key(secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
 

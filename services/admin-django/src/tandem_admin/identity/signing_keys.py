@@ -17,7 +17,7 @@ NEW_BITS = 3072
 
 
 class SigningKey(BaseModel):
-    """An RSA key in PEM form; signs from `not_before` on until a younger one does, and is published until `expires_at`."""
+    """An RSA key in PEM form, which signs from `not_before` until a younger one does; known until `expires_at`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -56,7 +56,7 @@ def new_key(not_before: datetime | None = None) -> SigningKey:
 def rotated(
     keys: Sequence[SigningKey], *, now: datetime, announced: timedelta, kept: timedelta
 ) -> tuple[SigningKey, ...]:
-    """`keys` with a new one that signs after `announced`; the others expire `kept` after that, expired ones are gone."""
+    """`keys` and a new one that signs after `announced`; the others expire `kept` after that, the expired are gone."""
     takes_over = now + announced
     old = [key for key in keys if key.expires_at is None or key.expires_at > now]
     return (
