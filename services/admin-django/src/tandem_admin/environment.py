@@ -32,7 +32,10 @@ class Settings(RuntimeSettings):
     trusted_proxies: str = "127.0.0.1,::1"
     trusted_proxy_count: int = Field(default=0, ge=0)
 
+    # Where people log in: the issuer of tokens.
     admin_url: Origin = "http://127.0.0.1:8000"
+    # Where staff work, such as a host that only the company's network reaches; without it, at `admin_url` too.
+    staff_url: Origin | None = None
     api_url: Origin = "http://127.0.0.1:8001"
     # Where a trace can be looked at, such as https://traces.example.com/{trace_id}; without it there are no links.
     trace_url: str = ""
@@ -61,6 +64,10 @@ class Settings(RuntimeSettings):
     @property
     def admin_host(self) -> str:
         return urlsplit(self.admin_url).hostname or ""
+
+    @property
+    def staff_host(self) -> str:
+        return urlsplit(self.staff_url or self.admin_url).hostname or ""
 
     @field_validator("trace_url")
     @classmethod
@@ -92,6 +99,8 @@ class Settings(RuntimeSettings):
             raise ValueError("TANDEM_MAIL_URL must name an SMTP server in production: people register by mail")
         if not self.https:
             raise ValueError("TANDEM_ADMIN_URL must be https in production: passwords and tokens pass there")
+        if self.staff_url and not self.staff_url.startswith("https:"):
+            raise ValueError("TANDEM_STAFF_URL must be https in production: passwords pass there")
         if self.static_root is None:
             raise ValueError("TANDEM_STATIC_ROOT must be set in production, to the folder that collectstatic filled")
         return self

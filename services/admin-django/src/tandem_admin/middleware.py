@@ -1,17 +1,20 @@
-"""What is observed of every request: its trace, its duration, one line in the log."""
+"""What is observed of every request (its trace, its duration, one line in the log), and which host answers it."""
 
 import time
 from collections.abc import Callable
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound
 from opentelemetry import context, trace
 from tandem_runtime.http_metrics import REQUEST_DURATION
 from tandem_runtime.metrics import exemplar
 from tandem_runtime.tracing import context_from
 
+from tandem_admin.settings import SETTINGS
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+BACK_OFFICE, FOR_APPLICATIONS = "/admin/", ("/identity/", "/.well-known/")
 STATIC_ROUTE = "/static/*"
 
 log = structlog.get_logger("tandem_admin.access")
@@ -34,6 +37,19 @@ def observe_requests(get_response: GetResponse) -> GetResponse:
                 context.detach(token)
 
     return observe
+
+
+def separate_hosts(get_response: GetResponse) -> GetResponse:
+    """Keep the back office to its own host, and what applications ask for to the other, where there are two."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        host = request.get_host().partition(":")[0]
+        foreign = (request.path_info.startswith(BACK_OFFICE) and host != SETTINGS.staff_host) or (
+            request.path_info.startswith(FOR_APPLICATIONS) and host != SETTINGS.admin_host
+        )
+        return HttpResponseNotFound() if foreign else get_response(request)
+
+    return answer
 
 
 def route_of(request: HttpRequest) -> str:

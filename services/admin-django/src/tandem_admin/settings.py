@@ -85,6 +85,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tandem_admin.middleware.observe_requests",
+    "tandem_admin.middleware.separate_hosts",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -138,8 +139,8 @@ CACHES = {
     }
 }
 
-ALLOWED_HOSTS = [SETTINGS.admin_host]
-CSRF_TRUSTED_ORIGINS = [SETTINGS.admin_url]
+ALLOWED_HOSTS = sorted({SETTINGS.admin_host, SETTINGS.staff_host})
+CSRF_TRUSTED_ORIGINS = sorted({SETTINGS.admin_url, SETTINGS.staff_url or SETTINGS.admin_url})
 SECURE_SSL_REDIRECT = SETTINGS.https
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if SETTINGS.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SETTINGS.https

@@ -3,13 +3,15 @@
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import include, path
+from django.urls import include, path, reverse
+
+from tandem_admin.settings import SETTINGS
 
 
 def home(request: HttpRequest) -> HttpResponse:
     """Staff work in the back office; customers only log in here, for another application."""
     if request.user.is_staff:
-        return redirect("admin:index")
+        return redirect(f"{SETTINGS.staff_url or ''}{reverse('admin:index')}")
     if request.user.is_authenticated:
         return render(request, "home.html")
     return redirect("account_login")

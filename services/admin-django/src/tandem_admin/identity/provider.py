@@ -28,6 +28,9 @@ class ProviderAdapter(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has 
         "email": "See your email address",
         "orders:read": "See your orders",
         "orders:write": "Place and cancel orders for you",
+        "feed:read": "Follow stock and prices",
+        "orders:status": "See what has become of orders",
+        "webhooks:manage": "Subscribe to events",
     }
 
     def get_issuer(self) -> str:

@@ -10,7 +10,6 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from tandem_admin.settings import SETTINGS
@@ -33,7 +32,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no typ
         return not is_required_of(authenticator.user)
 
 
-def is_required_of(user: AbstractBaseUser | Any) -> bool:
+def is_required_of(user: Any) -> bool:
     return SETTINGS.staff_second_factor and user.is_staff
 
 
