@@ -10,14 +10,21 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.sites import UnfoldAdminSite
 
+from tandem_admin.dashboard.cards import dashboard
 from tandem_admin.identity import second_factor
 
 
 class BackOffice(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
     """For staff with a second factor. There is one login page for everybody, with one set of limits: allauth's."""
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        shown = {"dashboard": dashboard(request, timezone.now()), "title": "Today"}
+        response: HttpResponse = super().index(request, shown | (extra_context or {}))
+        return response
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         # Alpine, with which unfold's menus are made, evaluates the expressions in its pages.

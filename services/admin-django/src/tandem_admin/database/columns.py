@@ -1,6 +1,8 @@
 """Columns whose values Postgres makes, so that writers outside Django get them too."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Func
@@ -17,6 +19,11 @@ class UUIDv7(Func):
 
 def uuid_primary_key() -> Any:
     return models.UUIDField(primary_key=True, db_default=UUIDv7(), editable=False)
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """The lowest UUIDv7 of that millisecond: a bound for ids by time."""
+    return UUID(int=(int(moment.timestamp() * 1000) << 80) | (7 << 76) | (0b10 << 62))
 
 
 def created_at() -> Any:

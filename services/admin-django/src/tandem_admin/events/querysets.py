@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 
 if TYPE_CHECKING:
     from tandem_admin.events.models import DeadLetter, DeadLetterDecision  # noqa: F401 - a queryset's model
@@ -20,6 +20,9 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
 
     def unsettled(self) -> Self:
         return self.filter(state__in=["dead", "queued"])
+
+    def count_by_state(self) -> dict[str, int]:
+        return dict(self.order_by().values_list("state").annotate(n=Count("pk")))
 
     def of_aggregate(self, letter: "DeadLetter") -> Self:
         """Those of the same consumer and aggregate, in order."""

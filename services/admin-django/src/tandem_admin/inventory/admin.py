@@ -26,6 +26,25 @@ def _correct(stock: Stock, *, difference: int, reason: str) -> str:
     return f"Corrected by {difference:+d}, {available} pieces of {stock.product.name} are available."
 
 
+class LevelFilter(admin.SimpleListFilter):
+    """By what the state column says; the first page leads here."""
+
+    title = "level"
+    parameter_name = "level"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("low", "running out, in the store"), ("out", "out of stock")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        match self.value():
+            case "low":
+                return queryset.running_out()
+            case "out":
+                return queryset.filter(available=0)
+            case _:
+                return queryset
+
+
 class MovementInline(TabularInline):
     model = StockMovement
     verbose_name_plural = "Ledger"
@@ -49,7 +68,7 @@ class MovementInline(TabularInline):
 @admin.register(Stock)
 class StockAdmin(ReadOnlyAdmin):
     list_display = ("product_name", "sku", "available", "reserved", "state")
-    list_filter = (("product__category", admin.RelatedOnlyFieldListFilter), "product__status")
+    list_filter = (LevelFilter, ("product__category", admin.RelatedOnlyFieldListFilter), "product__status")
     search_fields = ("product__name", "product__sku")
     ordering = ("product__name",)
     fields = ("product_name", "sku", "available", "reserved")

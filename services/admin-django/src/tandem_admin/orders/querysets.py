@@ -1,10 +1,14 @@
 """How orders are found."""
 
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import IntegerField, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, IntegerField, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import TruncDate
+
+from tandem_admin.database.columns import first_id_at
 
 if TYPE_CHECKING:
     from tandem_admin.orders.models import Order  # noqa: F401 - the queryset's model
@@ -18,6 +22,18 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.select_related("customer").annotate(
             pieces=Subquery(pieces.values("n"), output_field=IntegerField())
         )
+
+    def placed_since(self, moment: datetime) -> Self:
+        """Found by the id, which begins with the time: there is no index on the time itself."""
+        return self.filter(pk__gte=first_id_at(moment))
+
+    def count_by_day_and_state(self) -> dict[tuple[date, str], int]:
+        rows = self.order_by().values_list(TruncDate("placed_at", tzinfo=UTC), "state").annotate(n=Count("pk"))
+        return {(day, state): n for day, state, n in rows}
+
+    def total_by_currency(self) -> dict[str, int]:
+        rows = self.order_by().values_list("total_currency").annotate(total=Sum("total_amount"))
+        return dict(rows)
 
     def for_page(self) -> Self:
         return self.select_related("customer").prefetch_related("lines", "timeline", "payment_attempts")
