@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.admin.models import LogEntry
+from tandem_admin.audit.models import AuditEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from psycopg.types.json import Jsonb
@@ -132,7 +132,7 @@ class TestDeciding:
         assert decisions(dead) == [(3, action, WHY, BY)]
         dead.refresh_from_db()
         assert dead.state == "dead", "carrying it out is the consumer's"
-        assert LogEntry.objects.filter(object_id=dead.pk, user__email=BY).count() == 1
+        assert AuditEntry.objects.filter(object_id=dead.pk, actor__email=BY).count() == 1
 
     def test_may_be_about_all_of_the_aggregate(self, staff: Client, die: Die) -> None:
         letters = die(v1="replayed/poison", v2="dead/poison", v3="queued/behind")
@@ -183,7 +183,7 @@ class TestDecidingAboutMany:
         response = staff.post(LIST, self.select(*letters, action=action, why=WHY), follow=True)
         assert "Decided about 2 letters." in response.content.decode()
         assert decisions(*letters) == [(1, action, WHY, BY)] * 2
-        assert LogEntry.objects.filter(object_id__in=[letter.pk for letter in letters]).count() == 2
+        assert AuditEntry.objects.filter(object_id__in=[letter.pk for letter in letters]).count() == 2
 
     def test_leaves_out_what_cannot_be_decided(self, staff: Client, die: Die) -> None:
         (dead,) = die(v1="dead/poison")

@@ -99,13 +99,13 @@ class TestTheServices:
 
     def test_archiving_and_publishing_again_are_stated(self, make_product: MakeProduct) -> None:
         product = make_product(status="published")
-        assert services.archive_products([product.pk]) == 1
-        assert services.publish_products([product.pk]) == 1
+        assert services.archive_products([product.pk]) == [product]
+        assert services.publish_products([product.pk]) == [product]
         assert events_of(product) == ["product.published.v1", "product.archived.v1", "product.published.v1"]
 
     def test_bulk_publishing_states_each_product_that_was_not_published(self, make_product: MakeProduct) -> None:
         draft, published = make_product("A"), make_product("B", status="published")
-        assert services.publish_products([draft.pk, published.pk]) == 1
+        assert services.publish_products([draft.pk, published.pk]) == [draft]
         assert events_of(draft) == ["product.published.v1"]
         assert events_of(published) == ["product.published.v1"]
 

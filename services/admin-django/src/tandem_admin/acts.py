@@ -19,7 +19,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.enums import ActionVariant
 
-from tandem_admin.unfold_types import ModelAdmin
+from tandem_admin.audit.models import AuditEntry
+from tandem_admin.audit.services import record
+from tandem_admin.audit.trail import AuditedAdmin
 
 
 class ActRefusedError(Exception):
@@ -52,8 +54,8 @@ class Act:
     dangerous: bool = False
 
 
-class ActsAdmin(ModelAdmin):
-    """A ModelAdmin whose objects have acts; each is a button on the object's page for those who may."""
+class ActsAdmin(AuditedAdmin):
+    """A page whose objects have acts; each is a button on the object's page for those who may."""
 
     acts: tuple[Act, ...] = ()
 
@@ -99,7 +101,8 @@ class ActsAdmin(ModelAdmin):
     def _perform(self, request: HttpRequest, obj: models.Model, act: Act, form: forms.Form) -> str:
         with transaction.atomic():
             message = self.perform_act(request, act, obj, form.cleaned_data)
-            self.log_change(request, obj, f"{act.title}: {message}")
+            told = {name: ["", str(value)] for name, value in form.cleaned_data.items() if value}
+            record(request, obj, AuditEntry.Action.ACTED, changes=told, message=f"{act.title}: {message}")
         return message
 
     def _act_page(

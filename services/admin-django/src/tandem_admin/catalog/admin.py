@@ -12,13 +12,14 @@ from tandem_admin.catalog import services
 from tandem_admin.catalog.forms import ProductForm
 from tandem_admin.catalog.models import Category, Product
 from tandem_admin.money import format_money
-from tandem_admin.unfold_types import ModelAdmin, action, display
+from tandem_admin.audit.trail import AuditedAdmin
+from tandem_admin.unfold_types import action, display
 
 STATUS_COLORS = {"Published": "success", "Draft": "warning", "Archived": "default"}
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):
+class CategoryAdmin(AuditedAdmin):
     list_display = ("name", "slug", "position", "products", "published")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
@@ -43,7 +44,7 @@ class CategoryAdmin(ModelAdmin):
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin):
+class ProductAdmin(AuditedAdmin):
     form = ProductForm
     list_display = ("name", "sku", "category_name", "price", "status_badge", "available")
     list_filter = ("status", "category")
@@ -95,11 +96,15 @@ class ProductAdmin(ModelAdmin):
     @action(description="Publish", permissions=["publish"])
     def publish(self, request: HttpRequest, products: QuerySet[Product]) -> None:
         with transaction.atomic():
-            count = services.publish_products(products.values_list("pk", flat=True))
-        messages.success(request, f"{count} products published.")
+            published = services.publish_products(products.values_list("pk", flat=True))
+            for product in published:
+                self.log_change(request, product, "Published with others.")
+        messages.success(request, f"{len(published)} products published.")
 
     @action(description="Archive", permissions=["publish"])
     def archive(self, request: HttpRequest, products: QuerySet[Product]) -> None:
         with transaction.atomic():
-            count = services.archive_products(products.values_list("pk", flat=True))
-        messages.success(request, f"{count} products archived.")
+            archived = services.archive_products(products.values_list("pk", flat=True))
+            for product in archived:
+                self.log_change(request, product, "Archived with others.")
+        messages.success(request, f"{len(archived)} products archived.")

@@ -26,22 +26,22 @@ def save_product(product: Product) -> None:
     _state_difference(product, seen_before, _what_customers_see(product))
 
 
-def publish_products(ids: Iterable[UUID]) -> int:
-    """Publish those that are not; returns how many that were."""
+def publish_products(ids: Iterable[UUID]) -> list[Product]:
+    """Publish those that are not; returns these."""
     return _set_status(ids, Status.PUBLISHED)
 
 
-def archive_products(ids: Iterable[UUID]) -> int:
-    """Take those that are not archived out of the store; returns how many that were."""
+def archive_products(ids: Iterable[UUID]) -> list[Product]:
+    """Take those that are not archived out of the store; returns these."""
     return _set_status(ids, Status.ARCHIVED)
 
 
-def _set_status(ids: Iterable[UUID], status: Product.Status) -> int:
+def _set_status(ids: Iterable[UUID], status: Product.Status) -> list[Product]:
     products = list(Product.objects.locked().filter(pk__in=list(ids)).exclude(status=status))
     for product in products:
         product.status = status
         save_product(product)
-    return len(products)
+    return products
 
 
 def _what_customers_see(product: Product | None) -> ProductPublished | None:

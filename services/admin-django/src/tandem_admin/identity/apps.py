@@ -9,4 +9,5 @@ class IdentityConfig(AppConfig):
         from tandem_admin.identity import upstream  # noqa: PLC0415 - when the apps it changes are loaded
 
         upstream.refuse_plain_challenges()
+        upstream.accept_former_secrets()
         upstream.keep_keys_loaded()

@@ -1,11 +1,16 @@
 """The applications that may ask for tokens."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from allauth.idp.oidc.adapter import get_adapter
 from allauth.idp.oidc.models import Client
+from django.contrib.auth.hashers import check_password
+from django.utils import timezone
 
 SCOPES = ["openid", "profile", "email", "orders:read", "orders:write"]
+FORMER_SECRET_HOURS = 24
+FORMER = "former_secret"
 PARTNER_SCOPES = ["feed:read", "orders:status", "webhooks:manage"]
 
 
@@ -46,3 +51,33 @@ def register_partner(name: str, scopes: Sequence[str]) -> tuple[Client, str]:
     client.set_secret(secret)
     client.save()
     return client, secret
+
+
+def rotate_secret(client: Client) -> str:
+    """Give the client a new secret and return it; the one it has stays good for some hours beside it."""
+    until = timezone.now() + timedelta(hours=FORMER_SECRET_HOURS)
+    client.data = (client.data or {}) | {FORMER: {"hash": client.secret, "until": until.isoformat()}}
+    secret: str = get_adapter().generate_client_secret()
+    client.set_secret(secret)
+    client.save()
+    return secret
+
+
+def revoke_former_secret(client: Client) -> str:
+    client.data = {name: value for name, value in (client.data or {}).items() if name != FORMER}
+    client.save()
+    return "The former secret is good for nothing any more."
+
+
+def former_secret(client: Client) -> str | None:
+    """The hash of the secret before, while that is good."""
+    former = (client.data or {}).get(FORMER)
+    if former is None or datetime.fromisoformat(former["until"]) <= timezone.now():
+        return None
+    return str(former["hash"])
+
+
+def has_secret(client: Client, secret: str) -> bool:
+    """Whether this is the client's secret, or the one before while that is good."""
+    former = former_secret(client)
+    return check_password(secret, client.secret) or (former is not None and check_password(secret, former))

@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tandem_admin.acts import Act, ActRefusedError, ActsAdmin
-from tandem_admin.unfold_types import ModelAdmin, action, display
+from tandem_admin.audit.trail import AuditedAdmin
+from tandem_admin.unfold_types import action, display
 from tandem_admin.users import services
 from tandem_admin.users.forms import NewUserForm, PasswordForm, UserForm
 from tandem_admin.users.models import User
@@ -103,14 +104,18 @@ class UserAdmin(DjangoUserAdmin, ActsAdmin):  # type: ignore[type-arg]  # not ge
     @action(description="Deactivate", permissions=["change"])
     def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
         with transaction.atomic():
-            count = sum(services.deactivate(user) for user in self._changeable(request, users))
-        messages.success(request, f"{count} users deactivated.")
+            done = [user for user in self._changeable(request, users) if services.deactivate(user)]
+            for user in done:
+                self.log_change(request, user, "Deactivated with others.")
+        messages.success(request, f"{len(done)} users deactivated.")
 
     @action(description="Reactivate", permissions=["change"])
     def reactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
         with transaction.atomic():
-            count = sum(services.reactivate(user) for user in self._changeable(request, users))
-        messages.success(request, f"{count} users reactivated.")
+            done = [user for user in self._changeable(request, users) if services.reactivate(user)]
+            for user in done:
+                self.log_change(request, user, "Reactivated with others.")
+        messages.success(request, f"{len(done)} users reactivated.")
 
     def _changeable(self, request: HttpRequest, users: QuerySet[User]) -> list[User]:
         return [user for user in users.order_by("pk") if self.has_change_permission(request, user)]
@@ -120,5 +125,5 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, AuditedAdmin):
     pass

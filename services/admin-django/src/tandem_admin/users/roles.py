@@ -41,6 +41,7 @@ ADMINISTRATION = (
     "users.add_user",
     "users.change_user",
     "auth.view_group",
+    "audit.view_auditentry",
     "allauth_idp_oidc.view_client",
     "allauth_idp_oidc.add_client",
     "allauth_idp_oidc.change_client",
@@ -52,6 +53,7 @@ AUDIT = (
     "orders.view_order",
     "users.view_user",
     "auth.view_group",
+    "audit.view_auditentry",
     "allauth_idp_oidc.view_client",
 )
 

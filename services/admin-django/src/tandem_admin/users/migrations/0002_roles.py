@@ -32,5 +32,6 @@ class Migration(migrations.Migration):
         ("orders", "0001_initial"),
         ("events", "0006_settled_dead_letters"),
         ("allauth_idp_oidc", "0001_initial"),
+        ("audit", "0001_initial"),
     ]
     operations = [migrations.RunPython(create, migrations.RunPython.noop)]
