@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -19,6 +20,7 @@ from tandem_admin.users.models import User
 from tandem_admin.users.services import register
 from tandem_local.databases import Database, copied_database
 
+from .dead_letters import Die, write_letters
 from .store import Store
 
 PASSWORD = "correct horse battery"
@@ -110,6 +112,12 @@ def store(admin_database: Database) -> Iterator[Store]:
         psycopg.connect(admin_database.url("tandem_worker"), autocommit=True) as worker,
     ):
         yield Store(api, worker)
+
+
+@pytest.fixture
+def die(store: Store) -> Die:
+    """Writes dead letters: `die(v1="dead/poison", v2="queued/behind")`."""
+    return partial(write_letters, store)
 
 
 @pytest.fixture(scope="session")

@@ -63,9 +63,7 @@ def test_an_act_tells_the_reason(staff: Client, make_product: MakeProduct) -> No
 def test_what_was_refused_leaves_nothing(staff: Client, make_product: MakeProduct) -> None:
     make_product("MUG")
 
-    assert (
-        staff.post("/admin/inventory/stock/MUG/correct/", {"difference": "-7", "reason": "lost"}).status_code == 409
-    )
+    assert staff.post("/admin/inventory/stock/MUG/correct/", {"difference": "-7", "reason": "lost"}).status_code == 409
 
     assert not AuditEntry.objects.filter(object_id="MUG").exists()
 
@@ -112,9 +110,7 @@ def test_the_history_of_an_object_shows_it(staff: Client, superuser: User, make_
     "statement",
     ["UPDATE audit_auditentry SET message = 'nothing'", "DELETE FROM audit_auditentry", "TRUNCATE audit_auditentry"],
 )
-def test_the_back_office_itself_cannot_take_it_back(
-    staff: Client, make_product: MakeProduct, statement: str
-) -> None:
+def test_the_back_office_itself_cannot_take_it_back(staff: Client, make_product: MakeProduct, statement: str) -> None:
     make_product("MUG")
 
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic(), connection.cursor() as role:

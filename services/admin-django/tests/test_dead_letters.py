@@ -5,15 +5,16 @@ from collections.abc import Callable
 
 import pytest
 from django.conf import LazySettings
-from tandem_admin.audit.models import AuditEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from psycopg.types.json import Jsonb
 from pytest_django import DjangoAssertNumQueries
+from tandem_admin.audit.models import AuditEntry
 from tandem_admin.events import services
 from tandem_admin.events.models import DeadLetter, DeadLetterDecision
 from tandem_admin.users.models import User
 
+from .dead_letters import Die
 from .store import TRACEPARENT, Store
 
 pytestmark = pytest.mark.django_db
@@ -26,48 +27,12 @@ def page(letter: DeadLetter, name: str = "change") -> str:
     return f"{LIST}{letter.pk}/{name}/"
 
 
-@pytest.fixture
-def die(store: Store) -> Callable[..., list[DeadLetter]]:
-    """Letters of one aggregate, as a consumer at `position` writes them; by version state and reason."""
-
-    def write(position: int | None = 0, consumer: str = "orders", **versions: str) -> list[DeadLetter]:
-        aggregate_id = uuid.uuid4()
-        if position is not None:
-            store.worker.execute(
-                "INSERT INTO events_consumerposition VALUES (%s, 'order', %s, %s)", [consumer, aggregate_id, position]
-            )
-        for name, kind in versions.items():
-            state, reason = kind.split("/")
-            store.worker.execute(
-                "INSERT INTO events_deadletter (consumer, event_id, aggregate_type, aggregate_id, version, type, body,"
-                " headers, state, reason, error, attempts, settled_at)"
-                " VALUES (%s, uuidv7(), %s, %s, %s, 'order.placed.v1', %s, %s, %s, %s, %s, 1,"
-                " CASE WHEN %s IN ('replayed', 'discarded') THEN now() END)",
-                [
-                    consumer,
-                    "record" if reason == "malformed" else "order",
-                    aggregate_id,
-                    int(name.removeprefix("v")),
-                    '{"order_id": "0199", "note": "<b>bold</b>"}',
-                    Jsonb({"source": "/tandem/api", "traceparent": TRACEPARENT}),
-                    state,
-                    reason,
-                    "PoisonError: no stock row" if reason == "poison" else "",
-                    state,
-                ],
-            )
-        return list(DeadLetter.objects.filter(aggregate_id=aggregate_id).order_by("version"))
-
-    return write
-
-
 def decisions(*letters: DeadLetter) -> list[tuple[int, str, str, str]]:
     """Version, action, reason and who, of each decision about the letters."""
     made = DeadLetterDecision.objects.filter(aggregate_id__in={letter.aggregate_id for letter in letters})
     return sorted(made.values_list("version", "action", "why", "decided_by"))
 
 
-Die = Callable[..., list[DeadLetter]]
 BY = "chief@example.com"
 
 

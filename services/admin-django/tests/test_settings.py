@@ -27,6 +27,7 @@ def production(private_key: str, tmp_path: Path) -> dict[str, Any]:
         "admin_url": "https://admin.example.com",
         "api_url": "https://api.example.com",
         "static_root": str(tmp_path / "static"),
+        "media_root": str(tmp_path / "media"),
     }
 
 
@@ -74,6 +75,7 @@ def test_an_unsafe_production_ends_with_one_line_that_tells_why(production: dict
         ({"mail_url": "file:///var/mails"}, "TANDEM_MAIL_URL"),
         ({"admin_url": "http://admin.example.com"}, "TANDEM_ADMIN_URL"),
         ({"static_root": None}, "TANDEM_STATIC_ROOT"),
+        ({"media_root": None}, "TANDEM_MEDIA_ROOT"),
     ],
 )
 def test_production_refuses(production: dict[str, Any], unsafe: dict[str, Any], names: str) -> None:

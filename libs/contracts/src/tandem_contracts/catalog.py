@@ -1,4 +1,4 @@
-"""Events of the aggregate `product`, in the topic `tandem.catalog`."""
+"""Events of the aggregates `product` and `category`, in the topic `tandem.catalog`."""
 
 from uuid import UUID
 
@@ -19,6 +19,7 @@ class ProductPublished(ProductEvent):
     description: str
     category: str = Field(description="the category's slug", examples=["kitchen"])
     price: Money
+    picture: str | None = Field(default=None, description="address of a WebP of at most 1600 pixels a side")
 
 
 class ProductChanged(ProductPublished):
@@ -27,3 +28,19 @@ class ProductChanged(ProductPublished):
 
 class ProductArchived(ProductEvent):
     """Customers no longer see the product."""
+
+
+class CategoryEvent(Payload):
+    category_id: UUID
+    slug: str = Field(examples=["kitchen"])
+
+
+class CategoryChanged(CategoryEvent):
+    """A category, new or not, as it is from now on."""
+
+    name: str
+    position: int = Field(description="lower comes first")
+
+
+class CategoryRemoved(CategoryEvent):
+    """There is no such category any more, and no product was in it."""

@@ -19,3 +19,7 @@ class CustomerDeactivated(CustomerEvent):
 
 class CustomerReactivated(CustomerEvent):
     """Requests of this customer are accepted again."""
+
+
+class CustomerErased(CustomerEvent):
+    """Nothing tells any more who this customer was. Whoever keeps personal data of theirs has to remove it."""

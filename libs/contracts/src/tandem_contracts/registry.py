@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from tandem_contracts import catalog, customers, inventory, orders, topics
+from tandem_contracts import catalog, content, customers, inventory, orders, topics
 from tandem_contracts.payloads import Payload
 from tandem_contracts.topics import Topic
 
-AggregateType = Literal["order", "product", "stock", "customer"]
+AggregateType = Literal["order", "product", "category", "stock", "customer", "page", "banner"]
 Service = Literal["admin", "api", "worker"]
 
 
@@ -50,10 +50,13 @@ class EventType:
 
 ORDER = Aggregate("order", topics.ORDERS, key="order_id")
 PRODUCT = Aggregate("product", topics.CATALOG, key="product_id")
+CATEGORY = Aggregate("category", topics.CATALOG, key="category_id")
 STOCK = Aggregate("stock", topics.INVENTORY, key="product_id")
 CUSTOMER = Aggregate("customer", topics.CUSTOMERS, key="customer_id")
+PAGE = Aggregate("page", topics.CONTENT, key="page_id")
+BANNER = Aggregate("banner", topics.CONTENT, key="banner_id")
 
-AGGREGATES = (ORDER, PRODUCT, STOCK, CUSTOMER)
+AGGREGATES = (ORDER, PRODUCT, CATEGORY, STOCK, CUSTOMER, PAGE, BANNER)
 TOPIC_OF: MappingProxyType[str, Topic] = MappingProxyType(
     {aggregate.type: aggregate.topic for aggregate in AGGREGATES},
 )
@@ -75,11 +78,19 @@ _ALL = (
     EventType("product.published.v1", catalog.ProductPublished, PRODUCT, ("admin",)),
     EventType("product.changed.v1", catalog.ProductChanged, PRODUCT, ("admin",)),
     EventType("product.archived.v1", catalog.ProductArchived, PRODUCT, ("admin",)),
+    EventType("category.changed.v1", catalog.CategoryChanged, CATEGORY, ("admin",)),
+    EventType("category.removed.v1", catalog.CategoryRemoved, CATEGORY, ("admin",)),
     EventType("stock.received.v1", inventory.StockReceived, STOCK, ("admin",)),
     EventType("stock.corrected.v1", inventory.StockCorrected, STOCK, ("admin",)),
     EventType("customer.registered.v1", customers.CustomerRegistered, CUSTOMER, ("admin",)),
     EventType("customer.deactivated.v1", customers.CustomerDeactivated, CUSTOMER, ("admin",)),
     EventType("customer.reactivated.v1", customers.CustomerReactivated, CUSTOMER, ("admin",)),
+    EventType("customer.erased.v1", customers.CustomerErased, CUSTOMER, ("admin",)),
+    EventType("page.published.v1", content.PagePublished, PAGE, ("admin",)),
+    EventType("page.changed.v1", content.PageChanged, PAGE, ("admin",)),
+    EventType("page.withdrawn.v1", content.PageWithdrawn, PAGE, ("admin",)),
+    EventType("banner.changed.v1", content.BannerChanged, BANNER, ("admin",)),
+    EventType("banner.removed.v1", content.BannerRemoved, BANNER, ("admin",)),
 )
 
 EVENT_TYPES: MappingProxyType[str, EventType] = MappingProxyType({event_type.name: event_type for event_type in _ALL})

@@ -80,6 +80,7 @@ class Wiring:
             "TANDEM_SECRET_KEY": self.credentials.django_secret_key,
             "TANDEM_OIDC_PRIVATE_KEYS": json.dumps([{"pem": self.credentials.oidc_private_key}]),
             "TANDEM_MAIL_URL": f"file://{self.mails}",
+            "TANDEM_MEDIA_ROOT": str(self.home / "media"),
             # A password is enough on one's own machine; production insists on a second factor.
             "TANDEM_STAFF_SECOND_FACTOR": "false",
             "TANDEM_GRACEFUL_SECONDS": "3",  # browsers keep connections open; nobody waits for them at a Ctrl-C

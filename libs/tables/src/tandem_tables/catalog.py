@@ -26,6 +26,8 @@ class Product(Table):
     category_id: Mapped[UUID] = mapped_column(ForeignKey(Category.id))
     price_amount: Mapped[int] = mapped_column(BigInteger)
     price_currency: Mapped[str] = mapped_column(String(3), server_default=text("'EUR'"))
+    picture: Mapped[str] = mapped_column(String(100), server_default=text("''"))
     status: Mapped[str] = mapped_column(String(16), server_default=text("'draft'"))
+    publish_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     published_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[CreatedAt]

@@ -54,6 +54,11 @@ class Act:
     dangerous: bool = False
 
 
+def button(title: str, icon: str, url: str) -> dict[str, Any]:
+    """A button on an object's page, as unfold's template takes it."""
+    return {"title": title, "icon": icon, "variant": ActionVariant.DEFAULT, "path": url}
+
+
 class ActsAdmin(AuditedAdmin):
     """A page whose objects have acts; each is a button on the object's page for those who may."""
 
@@ -126,18 +131,17 @@ class ActsAdmin(AuditedAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
         if obj is not None:
-            context["actions_detail"] = [
-                {
-                    "title": act.title,
-                    "icon": act.icon,
-                    "variant": ActionVariant.DEFAULT,
-                    "path": reverse(f"admin:{self._url_name(act.name)}", args=[quote(obj.pk)]),
-                }
-                for act in self.acts
-                if self.may_act(request, act, obj) and act.refusal(obj) is None
-            ]
+            context["actions_detail"] = self.buttons(request, obj)
         response: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return response
+
+    def buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
+        """Those on the object's page: its acts that are possible, for those who may."""
+        return [
+            button(act.title, act.icon, reverse(f"admin:{self._url_name(act.name)}", args=[quote(obj.pk)]))
+            for act in self.acts
+            if self.may_act(request, act, obj) and act.refusal(obj) is None
+        ]
 
     def _object_url(self, obj: models.Model) -> str:
         return reverse(f"admin:{self._url_name('change')}", args=[quote(obj.pk)])

@@ -11,6 +11,7 @@ from tandem_admin.mail import PORTS, mail_settings
 
 DEVELOPMENT_SECRET = "not-secret-for-development-and-tests-only"  # noqa: S105 - refused in production
 MINIMUM_SECRET_LENGTH = 50
+MEDIA_PATH = "/media/"
 
 
 class Settings(RuntimeSettings):
@@ -42,6 +43,15 @@ class Settings(RuntimeSettings):
     # Filled by `tandem-manage collectstatic`; without it, files are served from the packages, under plain names.
     static_root: Path | None = None
 
+    # Uploads: a folder that all pods share, or a bucket; and where the world finds them, at `admin_url` by default.
+    media_root: Path | None = None
+    media_s3_bucket: str = ""
+    media_s3_endpoint: str = ""
+    media_s3_region: str = ""
+    media_url: str = ""
+    # The longest body of a request, in bytes.
+    maximum_body_bytes: int = Field(default=12_000_000, ge=1_000_000)
+
     secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     # Former ones (JSON), for as long as something that they protect is in use: sessions, and second factors.
     secret_key_fallbacks: tuple[SecretStr, ...] = ()
@@ -66,6 +76,10 @@ class Settings(RuntimeSettings):
         return urlsplit(self.admin_url).hostname or ""
 
     @property
+    def media_base_url(self) -> str:
+        return f"{self.media_url.rstrip('/')}/" if self.media_url else f"{self.admin_url}{MEDIA_PATH}"
+
+    @property
     def staff_host(self) -> str:
         return urlsplit(self.staff_url or self.admin_url).hostname or ""
 
@@ -81,6 +95,19 @@ class Settings(RuntimeSettings):
     def must_be_a_way_to_send_mail(cls, url: SecretStr) -> SecretStr:
         mail_settings(url.get_secret_value())
         return url
+
+    @field_validator("media_url")
+    @classmethod
+    def must_be_an_address(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError("must be an address, such as https://cdn.example.com/tandem/")
+        return url
+
+    @model_validator(mode="after")
+    def bucket_needs_an_address(self) -> "Settings":
+        if self.media_s3_bucket and not self.media_url:
+            raise ValueError("TANDEM_MEDIA_URL must say where the world finds what is in TANDEM_MEDIA_S3_BUCKET")
+        return self
 
     @model_validator(mode="after")
     def refuse_unsafe_production(self) -> "Settings":
@@ -103,4 +130,6 @@ class Settings(RuntimeSettings):
             raise ValueError("TANDEM_STAFF_URL must be https in production: passwords pass there")
         if self.static_root is None:
             raise ValueError("TANDEM_STATIC_ROOT must be set in production, to the folder that collectstatic filled")
+        if self.media_root is None and not self.media_s3_bucket:
+            raise ValueError("TANDEM_MEDIA_ROOT or TANDEM_MEDIA_S3_BUCKET must be set in production, for uploads")
         return self

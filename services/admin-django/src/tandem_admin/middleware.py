@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotFound
 from opentelemetry import context, trace
 from tandem_runtime.http_metrics import REQUEST_DURATION
 from tandem_runtime.metrics import exemplar
@@ -47,7 +48,21 @@ def separate_hosts(get_response: GetResponse) -> GetResponse:
         foreign = (request.path_info.startswith(BACK_OFFICE) and host != SETTINGS.staff_host) or (
             request.path_info.startswith(FOR_APPLICATIONS) and host != SETTINGS.admin_host
         )
-        return HttpResponseNotFound() if foreign else get_response(request)
+        return HttpResponseNotFound() if SETTINGS.staff_url and foreign else get_response(request)
+
+    return answer
+
+
+def limit_bodies(get_response: GetResponse) -> GetResponse:
+    """Refuse what is too long before it is read; gunicorn reads no more than was announced."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        announced = request.headers.get("Content-Length", "")
+        if announced.isdecimal() and int(announced) > SETTINGS.maximum_body_bytes:
+            return HttpResponse("Too long.", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, content_type="text/plain")
+        if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+            return HttpResponse(status=HTTPStatus.LENGTH_REQUIRED)
+        return get_response(request)
 
     return answer
 

@@ -11,6 +11,7 @@ from tandem_runtime.settings import load_settings
 
 from tandem_admin.environment import Settings
 from tandem_admin.mail import mail_settings
+from tandem_admin.media import media_storage
 from tandem_admin.theme import UNFOLD  # noqa: F401 - unfold's setting
 
 SETTINGS = load_settings(Settings)
@@ -62,6 +63,7 @@ LOGGING_CONFIG = None
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
+    "unfold.contrib.import_export",
     "tandem_admin.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -69,6 +71,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "import_export",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -76,6 +79,7 @@ INSTALLED_APPS = [
     "tandem_admin.users",
     "tandem_admin.identity",
     "tandem_admin.catalog",
+    "tandem_admin.content",
     "tandem_admin.inventory",
     "tandem_admin.orders",
     "tandem_admin.events",
@@ -87,6 +91,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tandem_admin.middleware.observe_requests",
     "tandem_admin.middleware.separate_hosts",
+    "tandem_admin.middleware.limit_bodies",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -121,7 +126,7 @@ STATIC_ROOT = SETTINGS.static_root
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 WHITENOISE_USE_FINDERS = SETTINGS.static_root is None
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": media_storage(SETTINGS),
     "staticfiles": {
         "BACKEND": (
             "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -158,13 +163,15 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF, UNSAFE_INLINE],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF, "data:", SETTINGS.media_base_url],
         "font-src": [SELF],
         "connect-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
 }
+# A cell that begins as a formula stays text: spreadsheets would run it on the computer of whoever opens the export.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 # Entering a domain in the browsers' preload lists is its owner's decision, not this service's.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 

@@ -60,6 +60,14 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Content",
+                "separator": True,
+                "items": [
+                    _page("Pages", "article", "content_page_changelist", "content.view_page"),
+                    _page("Banners", "featured_play_list", "content_banner_changelist", "content.view_banner"),
+                ],
+            },
+            {
                 "title": "People",
                 "separator": True,
                 "items": [

@@ -5,6 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import include, path, reverse
 
+from tandem_admin.environment import MEDIA_PATH
+from tandem_admin.pictures import serve_picture
 from tandem_admin.settings import SETTINGS
 
 
@@ -22,3 +24,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("tandem_admin.identity.urls")),
 ]
+if not SETTINGS.media_s3_bucket:
+    urlpatterns.append(path(f"{MEDIA_PATH.strip('/')}/<path:name>", serve_picture))

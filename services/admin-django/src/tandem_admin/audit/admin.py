@@ -31,15 +31,13 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def who(self, entry: AuditEntry) -> str:
         return entry.actor.email
 
-    @display(
-        description="Action", ordering="action", label={action.label: color for action, color in COLORS.items()}
-    )
+    @display(description="Action", ordering="action", label={action.label: color for action, color in COLORS.items()})
     def action_badge(self, entry: AuditEntry) -> str:
         return entry.get_action_display()
 
     @display(description="What", ordering="object_name")
     def what(self, entry: AuditEntry) -> str:
-        return f"{entry.object_type.partition('.')[2]} {entry.object_name}"
+        return f"{entry.object_type.partition('.')[2]} {entry.object_name or entry.object_id}"
 
     @display(description="How")
     def told(self, entry: AuditEntry) -> SafeString:

@@ -1,4 +1,4 @@
-"""Who did what in the back office. Rows can be added and read; no role but the tables' owner may change or remove one."""
+"""Who did what in the back office. No role but the tables' owner may change or remove a row."""
 
 from django.conf import settings
 from django.db import models

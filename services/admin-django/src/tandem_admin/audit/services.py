@@ -1,6 +1,6 @@
 """Writing the audit trail. The caller owns the transaction: what did not happen leaves no entry."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -15,33 +15,59 @@ Changes = Mapping[str, list[str]]
 SECRET = ("password", "secret", "token")
 HIDDEN = "\N{BULLET}" * 6
 NAME_LENGTH = 200
+WRITTEN_AT_ONCE = 1000
 VALUE_LENGTH = 1000
 
 
 def record(
-    request: HttpRequest, obj: models.Model, action: AuditEntry.Action, *, changes: Changes | None = None, message: str = ""
+    request: HttpRequest,
+    obj: models.Model,
+    action: AuditEntry.Action,
+    *,
+    changes: Changes | None = None,
+    message: str = "",
 ) -> None:
     """Note that whoever makes the request did this to the object."""
-    AuditEntry.objects.create(
-        actor=request.user,
-        address=get_adapter().get_client_ip(request),
-        traceparent=trace_headers().get("traceparent", ""),
-        action=action,
-        object_type=obj._meta.label_lower,  # noqa: SLF001 - Django's API
-        object_id=str(obj.pk),
-        object_name=str(obj)[:NAME_LENGTH],
-        changes=changes or {},
-        message=message,
+    record_many(request, [(obj, action, changes or {})], message=message)
+
+
+def record_many(
+    request: HttpRequest, done: Iterable[tuple[models.Model, AuditEntry.Action, Changes]], *, message: str
+) -> None:
+    """Note what whoever makes the request did to each object."""
+    common = {
+        "actor": request.user,
+        "address": get_adapter().get_client_ip(request),
+        "traceparent": trace_headers().get("traceparent", ""),
+        "message": message,
+    }
+    entries = (
+        AuditEntry(
+            object_type=obj._meta.label_lower,  # noqa: SLF001 - Django's API
+            object_id=str(obj.pk),
+            object_name="" if _is_personal(obj) else str(obj)[:NAME_LENGTH],
+            action=action,
+            changes=changes,
+            **common,
+        )
+        for obj, action, changes in done
     )
+    AuditEntry.objects.bulk_create(entries, batch_size=WRITTEN_AT_ONCE)
+
+
+def _is_personal(obj: models.Model) -> bool:
+    """Whether the object's name is a person's, which must not outlive the person's wish."""
+    return bool(getattr(obj, "PERSONAL_FIELDS", ()))
 
 
 def changes_of(form: forms.BaseForm) -> dict[str, list[str]]:
-    """By field what it was and what it became, as people read it; secrets do not show."""
+    """By field what it was and what it became, as people read it; secrets and personal data do not show."""
     return {name: _difference(form, name) for name in form.changed_data}
 
 
 def _difference(form: forms.BaseForm, name: str) -> list[str]:
-    if any(word in name for word in SECRET):
+    personal = getattr(getattr(form, "instance", None), "PERSONAL_FIELDS", ())
+    if name in personal or any(word in name for word in SECRET):
         return [HIDDEN, HIDDEN]
     field = form.fields[name]
     before = field.to_python(form.get_initial_for_field(field, name)) if not _many(field) else _chosen(form, name)

@@ -28,7 +28,7 @@ class AuditedAdmin(ModelAdmin):
         services.record(request, obj, Action.ADDED, changes=message)
 
     def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> None:
-        """A form's changes, or a sentence: what an act or a page of Django's own, such as the password's, has to say."""
+        """A form's changes, or a sentence: what a page of Django's own, such as the password's, has to say."""
         if isinstance(message, str):
             services.record(request, obj, Action.ACTED, message=message)
         elif message:
@@ -56,5 +56,3 @@ class AuditedAdmin(ModelAdmin):
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/audit/history.html", context)
-
-

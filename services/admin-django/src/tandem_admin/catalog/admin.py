@@ -7,15 +7,20 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
+from tandem_admin.audit.trail import AuditedAdmin
 from tandem_admin.catalog import services
+from tandem_admin.catalog.exchange_pages import ProductExchange
 from tandem_admin.catalog.forms import ProductForm
 from tandem_admin.catalog.models import Category, Product
 from tandem_admin.money import format_money
-from tandem_admin.audit.trail import AuditedAdmin
 from tandem_admin.unfold_types import action, display
 
-STATUS_COLORS = {"Published": "success", "Draft": "warning", "Archived": "default"}
+STATUS_COLORS = {"Published": "success", "Scheduled": "info", "Draft": "warning", "Archived": "default"}
+PRICES_SHOWN = 20
 
 
 @admin.register(Category)
@@ -34,6 +39,19 @@ class CategoryAdmin(AuditedAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Category | None = None) -> dict[str, Any]:
         return {} if obj else self.prepopulated_fields
 
+    def save_model(
+        self, request: HttpRequest, obj: Category, form: "forms.ModelForm[Category]", change: bool
+    ) -> None:
+        # Django's view has opened the transaction.
+        services.save_category(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Category) -> None:
+        services.remove_category(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Category]) -> None:
+        for category in queryset.order_by("pk"):
+            services.remove_category(category)
+
     @display(description="Products", ordering="products_count")
     def products(self, category: Any) -> int:
         return int(category.products_count)
@@ -44,7 +62,7 @@ class CategoryAdmin(AuditedAdmin):
 
 
 @admin.register(Product)
-class ProductAdmin(AuditedAdmin):
+class ProductAdmin(ProductExchange, AuditedAdmin):
     form = ProductForm
     list_display = ("name", "sku", "category_name", "price", "status_badge", "available")
     list_filter = ("status", "category")
@@ -54,8 +72,8 @@ class ProductAdmin(AuditedAdmin):
     warn_unsaved_form = True
     actions = ("publish", "archive")
     fieldsets = (
-        (None, {"fields": ("name", "sku", "category", "description")}),
-        ("In the store", {"fields": (("price", "price_currency"), "status", "published_at")}),
+        (None, {"fields": ("name", "sku", "category", "description", "picture")}),
+        ("In the store", {"fields": (("price", "price_currency"), "status", "publish_at", "published_at", "prices")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
@@ -63,8 +81,8 @@ class ProductAdmin(AuditedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         # The SKU is what stock, orders and shelves know the product by.
-        fixed = ("published_at", "sku") if obj else ("published_at",)
-        return fixed if self.has_publish_permission(request) else (*fixed, "status")
+        fixed = ("published_at", "prices", "sku") if obj else ("published_at", "prices")
+        return fixed if self.has_publish_permission(request) else (*fixed, "status", "publish_at")
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("catalog.publish_product")
@@ -84,6 +102,12 @@ class ProductAdmin(AuditedAdmin):
     @display(description="Price", ordering="price_amount")
     def price(self, product: Product) -> str:
         return format_money(product.price_amount, product.price_currency)
+
+    @display(description="Prices so far")
+    def prices(self, product: Product) -> SafeString | str:
+        changes = product.price_changes.all()[:PRICES_SHOWN]
+        lines = [(format_money(each.amount, each.currency), date_format(each.since, "DATETIME_FORMAT")) for each in changes]
+        return format_html_join("", "<div>{} since {}</div>", lines) or "-"
 
     @display(description="Status", ordering="status", label=STATUS_COLORS)
     def status_badge(self, product: Product) -> str:

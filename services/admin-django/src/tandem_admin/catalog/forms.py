@@ -1,12 +1,16 @@
 """The product as people type it."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from tandem_admin.catalog.models import Product
+from tandem_admin.catalog.pictures import picture_of
 from tandem_admin.money import from_minor, to_minor
 
 PRICE_DIGITS = 12
@@ -20,12 +24,21 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
     class Meta:
         model = Product
-        fields = ("sku", "name", "description", "category", "price_currency", "status")
+        fields = ("sku", "name", "description", "category", "picture", "price_currency", "status", "publish_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.price_amount is not None:
             self.initial["price"] = from_minor(self.instance.price_amount, self.instance.price_currency)
+
+    def clean_picture(self) -> Any:
+        upload = self.cleaned_data.get("picture")
+        if not isinstance(upload, UploadedFile):  # what is there already, or the wish to have none
+            return upload
+        try:
+            return picture_of(upload)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -38,4 +51,12 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
                 self.add_error("price", str(error))
             if price <= 0:
                 self.add_error("price", "The price must be above zero.")
+        if cleaned.get("status") == Product.Status.SCHEDULED:
+            at: datetime | None = cleaned.get("publish_at")
+            if at is None and "publish_at" not in self.errors:
+                self.add_error("publish_at", "Say when the product is to be published.")
+            elif at is not None and at <= timezone.now() and "publish_at" in self.changed_data:
+                self.add_error("publish_at", "This time has passed. To publish now, choose that status.")
+        elif "status" in self.fields:
+            cleaned["publish_at"] = None
         return cleaned

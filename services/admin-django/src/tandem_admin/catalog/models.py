@@ -27,6 +27,7 @@ class Product(models.Model):
 
     class Status(models.TextChoices):
         DRAFT = "draft"
+        SCHEDULED = "scheduled"
         PUBLISHED = "published"
         ARCHIVED = "archived"
 
@@ -37,7 +38,11 @@ class Product(models.Model):
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="products")
     price_amount = models.BigIntegerField("price", help_text="In minor units: 1999 is € 19.99.")
     price_currency = models.CharField("currency", max_length=3, default="EUR", db_default="EUR")
+    picture = models.ImageField(upload_to="products", blank=True, db_default="")
     status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT, db_default=Status.DRAFT.value)
+    publish_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a scheduled product comes into the store."
+    )
     published_at = models.DateTimeField(null=True, editable=False)
     created_at = created_at()
 
@@ -58,14 +63,40 @@ class Product(models.Model):
             ),
             models.CheckConstraint(
                 name="catalog_product_status_known",
-                condition=models.Q(status__in=["draft", "published", "archived"]),
+                condition=models.Q(status__in=["draft", "scheduled", "published", "archived"]),
             ),
             models.CheckConstraint(
                 name="catalog_product_published_has_date",
                 condition=~models.Q(status="published") | models.Q(published_at__isnull=False),
             ),
+            models.CheckConstraint(
+                name="catalog_product_scheduled_has_date",
+                condition=models.Q(status="scheduled", publish_at__isnull=False)
+                | (~models.Q(status="scheduled") & models.Q(publish_at__isnull=True)),
+                violation_error_message="A scheduled product, and only such a one, has a time at which it is published.",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["publish_at"], name="catalog_product_scheduled", condition=models.Q(status="scheduled")),
         )
         permissions = (("publish_product", "Can publish and archive products"),)
 
     def __str__(self) -> str:
         return self.name
+
+
+class PriceChange(models.Model):
+    """A price that a product has had from a moment on (no role may change or delete one)."""
+
+    id = uuid_primary_key()
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="price_changes")
+    amount = models.BigIntegerField(help_text="In minor units.")
+    currency = models.CharField(max_length=3)
+    since = created_at()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (models.Index(fields=["product", "-id"], name="catalog_pricechange_product"),)
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"

@@ -1,5 +1,6 @@
 """How products and categories are found."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -16,6 +17,15 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def for_list(self) -> Self:
         return self.select_related("category", "stock")
+
+    def due(self, now: datetime) -> Self:
+        """Scheduled products whose time has come, without those that somebody else is about to publish."""
+        return (
+            self.filter(status="scheduled", publish_at__lte=now)
+            .select_for_update(of=("self",), skip_locked=True)
+            .select_related("category")
+            .order_by("publish_at", "pk")
+        )
 
 
 class CategoryQuerySet(models.QuerySet["Category"]):

@@ -88,7 +88,7 @@ def _order_cards(orders: figures.OrderFigures, now: datetime) -> list[Card]:
     earning = ",".join(figures.EARNING)
     return [
         Card("Orders today", f"{orders.today:,}", _url("orders_order", **today)),
-        Card("Revenue today", " + ".join(revenue) or "–", _url("orders_order", state__in=earning, **today)),
+        Card("Revenue today", " + ".join(revenue) or "\N{EN DASH}", _url("orders_order", state__in=earning, **today)),
         Card(
             "To ship",
             f"{sum(orders.of_state(State.PAID)):,}",
@@ -143,7 +143,9 @@ def _dead_letter_card(counts: Mapping[str, int]) -> Card:
 
 def _age(seconds: float, now: datetime) -> str:
     """Seconds where they matter, else the largest unit."""
-    return f"{seconds:.0f} s" if seconds < OUTBOX_LATE_SECONDS * 4 else timesince(now - timedelta(seconds=seconds), now, depth=1)
+    if seconds < OUTBOX_LATE_SECONDS * 4:
+        return f"{seconds:.0f} s"
+    return timesince(now - timedelta(seconds=seconds), now, depth=1)
 
 
 def _since(now: datetime) -> dict[str, str]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Func
 from django.db.models.functions import Now
 
@@ -19,6 +19,15 @@ class UUIDv7(Func):
 
 def uuid_primary_key() -> Any:
     return models.UUIDField(primary_key=True, db_default=UUIDv7(), editable=False)
+
+
+def new_ids(count: int) -> list[UUID]:
+    """Primary keys made beforehand: Django does not learn those that Postgres gives to rows inserted together."""
+    if not count:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT uuidv7() FROM generate_series(1, %s)", [count])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def first_id_at(moment: datetime) -> UUID:

@@ -21,7 +21,6 @@ ADMIN_PREFIXES = (
     "django_session",
     "database_cacheentry",
     "users_",
-    "catalog_",
 )
 # Django's own log of the admin is not in use: `tandem_admin.audit` is what nobody can change.
 ADMIN_READS = ("django_admin_log", "django_content_type", "django_migrations", "django_site")
@@ -29,6 +28,11 @@ ADMIN_READS = ("django_admin_log", "django_content_type", "django_migrations", "
 TABLES: dict[Role, dict[str, str]] = {
     "tandem_admin": {
         "audit_auditentry": "SELECT, INSERT",
+        "catalog_category": ALL,
+        "catalog_product": ALL,
+        "content_page": ALL,
+        "content_banner": ALL,
+        "catalog_pricechange": "SELECT, INSERT",
         "inventory_stock": "SELECT, INSERT, UPDATE (available)",
         "inventory_stockmovement": "SELECT, INSERT",
         "orders_order": READ,

@@ -3,7 +3,7 @@
 from allauth.idp.oidc.models import Client
 
 from tandem_admin.catalog.models import Category, Product
-from tandem_admin.catalog.services import save_product
+from tandem_admin.catalog.services import save_category, save_product
 from tandem_admin.demo.store import CATEGORIES, PRODUCTS, DemoProduct
 from tandem_admin.identity.clients import save_public_client
 from tandem_admin.inventory.services import receive
@@ -17,9 +17,8 @@ MOBILE_REDIRECTS = ["tandem://callback", "http://127.0.0.1:8765/callback"]
 def load_store() -> int:
     """Create the categories and products that lack; returns how many products that were."""
     categories = {
-        category.slug: Category.objects.get_or_create(
-            slug=category.slug, defaults={"name": category.name, "position": position}
-        )[0]
+        category.slug: Category.objects.filter(slug=category.slug).first()
+        or _open_category(Category(slug=category.slug, name=category.name, position=position))
         for position, category in enumerate(CATEGORIES)
     }
     known = set(Product.objects.values_list("sku", flat=True))
@@ -27,6 +26,11 @@ def load_store() -> int:
     for product in missing:
         _stock_up(product, categories[product.category])
     return len(missing)
+
+
+def _open_category(category: Category) -> Category:
+    save_category(category)
+    return category
 
 
 def _stock_up(demo: DemoProduct, category: Category) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from operator import itemgetter
 from uuid import UUID
 
 import structlog
@@ -17,6 +18,10 @@ from tandem_admin.events.models import DeadLetter, DeadLetterDecision
 log = structlog.get_logger()
 Action = DeadLetterDecision.Action
 UNSETTLED = (DeadLetter.State.DEAD, DeadLetter.State.QUEUED)
+APPEND = """
+    SELECT append_event(aggregate_type, aggregate_id, type, payload::jsonb, %s::jsonb)
+    FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::text[]) AS event (aggregate_type, aggregate_id, type, payload)
+"""
 # As the worker's command does it, in one statement: a letter that was settled, or decided upon, meanwhile is left out.
 DECIDE = """
     INSERT INTO events_deadletterdecision (consumer, aggregate_type, aggregate_id, version, action, why, decided_by)
@@ -35,29 +40,40 @@ class DecisionNotPossibleError(Exception):
 def append_event(aggregate_id: UUID, payload: Payload) -> int:
     """State an event in the current transaction; returns its version in the aggregate's stream.
 
-    `tandem_tables.events.append_event` does the same from SQLAlchemy.
-
     Locks the stream's head row until the transaction ends. Raises TransactionManagementError outside a transaction:
     the event must stand or fall with the change it tells of.
     """
+    (version,) = append_events([(aggregate_id, payload)])
+    return version
+
+
+def append_events(events: Iterable[tuple[UUID, Payload]]) -> list[int]:
+    """As `append_event`, for many at once: one statement, however many they are.
+
+    The events of an aggregate keep their order. The aggregates come in the order of their ids, so that two who lock
+    many heads never wait for each other; the versions are returned in that order.
+    """
     if not connection.in_atomic_block:
         raise TransactionManagementError("An event is stated in the transaction of the change it tells of.")
-    event_type = event_type_of(payload)
+    ordered = sorted(events, key=itemgetter(0))
+    if not ordered:
+        return []
+    types = [event_type_of(payload) for _, payload in ordered]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT append_event(%s, %s, %s, %s::jsonb, %s::jsonb)",
+            APPEND,
             [
-                event_type.aggregate_type,
-                aggregate_id,
-                event_type.name,
-                payload.model_dump_json(),
                 json.dumps(trace_headers()),
+                [event_type.aggregate_type for event_type in types],
+                [aggregate_id for aggregate_id, _ in ordered],
+                [event_type.name for event_type in types],
+                [payload.model_dump_json() for _, payload in ordered],
             ],
         )
-        (version,) = cursor.fetchone()
+        versions = [int(version) for (version,) in cursor.fetchall()]
     if all(act is not _give_hint for _, act, *_ in connection.run_on_commit):  # one is enough for a transaction
         transaction.on_commit(_give_hint)
-    return int(version)
+    return versions
 
 
 def _give_hint() -> None:

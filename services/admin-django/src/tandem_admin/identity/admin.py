@@ -31,8 +31,8 @@ class ClientAdmin(AllauthClientAdmin, ActsAdmin):  # type: ignore[misc]  # allau
             permission="allauth_idp_oidc.change_client",
             perform=clients.rotate_secret,
             refusal=_no_secret,
-            explanation=f"It is shown once. The former one is good for {clients.FORMER_SECRET_HOURS} more hours, so that"
-            " nobody is locked out meanwhile.",
+            explanation="It is shown once. The former one is good for "
+            f"{clients.FORMER_SECRET_HOURS} more hours, so that nobody is locked out meanwhile.",
         ),
         Act(
             name="revoke",

@@ -1,5 +1,7 @@
 """What staff do to the stock. The caller owns the transaction; each change is a ledger line and an event in it."""
 
+from collections.abc import Iterable
+
 from django.db.models import F
 from tandem_contracts.inventory import StockCorrected, StockReceived
 
@@ -12,9 +14,9 @@ class NotEnoughStockError(Exception):
     """A correction would take away more than is there; what is reserved belongs to orders already."""
 
 
-def open_stock(product: Product) -> None:
-    """Give a new product its balance: none."""
-    Stock.objects.create(product=product)
+def open_stock(products: Iterable[Product]) -> None:
+    """Give new products their balance: none."""
+    Stock.objects.bulk_create(Stock(product=product) for product in products)
 
 
 def receive(product: Product, quantity: int, note: str = "") -> int:

@@ -1,21 +1,27 @@
 """Pages for users and groups."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 
-from tandem_admin.acts import Act, ActRefusedError, ActsAdmin
+from tandem_admin.acts import Act, ActRefusedError, ActsAdmin, button
+from tandem_admin.audit.models import AuditEntry
+from tandem_admin.audit.services import record
 from tandem_admin.audit.trail import AuditedAdmin
 from tandem_admin.unfold_types import action, display
-from tandem_admin.users import services
-from tandem_admin.users.forms import NewUserForm, PasswordForm, UserForm
+from tandem_admin.users import personal_data, services
+from tandem_admin.users.forms import ErasureForm, NewUserForm, PasswordForm, UserForm
 from tandem_admin.users.models import User
 
 # Who may give rights may take all: that is for superusers alone.
@@ -25,13 +31,27 @@ RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 def _deactivate(user: User) -> str:
     if not services.deactivate(user):
         raise ActRefusedError("This user is deactivated already.")
-    return f"{user.email} is deactivated and logged out everywhere."
+    return "Deactivated, and logged out everywhere."
 
 
 def _reactivate(user: User) -> str:
     if not services.reactivate(user):
-        raise ActRefusedError("This user is active already.")
-    return f"{user.email} can log in again."
+        raise ActRefusedError(_why_not_reactivate(user) or "This user is active already.")
+    return "The user can log in again."
+
+
+def _why_not_reactivate(user: User) -> str | None:
+    if user.erased_at is not None:
+        return "This user is erased: nobody is left who could log in."
+    return "This user is active already." if user.is_active else None
+
+
+def _erase(user: User, reason: str) -> str:
+    try:
+        personal_data.erase(user)
+    except ValueError as error:
+        raise ActRefusedError(str(error)) from error
+    return "Nothing tells any more who this was."
 
 
 @admin.register(User)
@@ -69,8 +89,19 @@ class UserAdmin(DjangoUserAdmin, ActsAdmin):  # type: ignore[type-arg]  # not ge
             icon="person_check",
             permission="users.change_user",
             perform=_reactivate,
-            refusal=lambda user: "This user is active already." if user.is_active else None,
+            refusal=_why_not_reactivate,
             explanation="The user can log in again.",
+        ),
+        Act(
+            name="erase",
+            title="Erase",
+            icon="ink_eraser",
+            permission="users.erase_user",
+            form=ErasureForm,
+            perform=_erase,
+            refusal=personal_data.why_not_erase,
+            explanation="Name, address and every way to log in are removed for good. The orders stay, and are nobody's.",
+            dangerous=True,
         ),
     )
 
@@ -81,7 +112,27 @@ class UserAdmin(DjangoUserAdmin, ActsAdmin):  # type: ignore[type-arg]  # not ge
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Only superusers change superusers: whoever sets a password has the account."""
         guarded = obj is not None and obj.is_superuser and not request.user.is_superuser
-        return not guarded and super().has_change_permission(request, obj)
+        erased = obj is not None and obj.erased_at is not None
+        return not guarded and not erased and super().has_change_permission(request, obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.copy_view)
+        return [path("<uuid:user_id>/copy/", view, name="users_user_copy"), *super().get_urls()]
+
+    def copy_view(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
+        """All that is kept about a person, as a file."""
+        if not request.user.has_perm("users.export_user"):
+            raise PermissionDenied
+        user = get_object_or_404(User, pk=user_id)
+        with transaction.atomic():
+            answer = JsonResponse(personal_data.copy_of(user), json_dumps_params={"indent": 2, "ensure_ascii": False})
+            record(request, user, AuditEntry.Action.ACTED, message="Took a copy of the person's data.")
+        answer["Content-Disposition"] = f'attachment; filename="{user.pk}.json"'
+        return answer
+
+    def buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
+        copy = button("Copy of data", "download", reverse("admin:users_user_copy", args=[obj.pk]))
+        return [*super().buttons(request, obj), *([copy] if request.user.has_perm("users.export_user") else [])]
 
     def may_act(self, request: HttpRequest, act: Act, obj: Any) -> bool:
         return super().may_act(request, act, obj) and self.has_change_permission(request, obj)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django import forms
+from unfold.widgets import UnfoldAdminTextInputWidget
+
 from tandem_admin.unfold_types import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from tandem_admin.users import services
 from tandem_admin.users.models import User
@@ -19,6 +22,12 @@ class UserForm(UserChangeForm):
         model = User
         fields = ("email", "name", "is_staff", "is_superuser", "groups", "user_permissions")
         field_classes: dict[str, Any] = {}
+
+
+class ErasureForm(forms.Form):
+    reason = forms.CharField(
+        max_length=500, widget=UnfoldAdminTextInputWidget, help_text="Such as where the person asked. Nothing personal."
+    )
 
 
 class PasswordForm(AdminPasswordChangeForm):

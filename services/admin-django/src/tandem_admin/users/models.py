@@ -28,8 +28,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         default=0, db_default=0, editable=False, help_text="Counts how often all sessions of the user were ended."
     )
     created_at = created_at()
+    erased_at = models.DateTimeField(null=True, editable=False)
 
     objects = UserManager()
+
+    # What the audit trail, which nobody can change, does not keep.
+    PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = ("email", "name")
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -38,6 +42,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         ordering = ("-created_at",)
         constraints = (models.CheckConstraint(name="users_user_email_lower", condition=models.Q(email=Lower("email"))),)
+        permissions = (
+            ("export_user", "Can hand out a copy of somebody's data"),
+            ("erase_user", "Can erase somebody's data"),
+        )
 
     def __str__(self) -> str:
         return self.email

@@ -1,7 +1,7 @@
 """The groups a store begins with, and what each may do.
 
-A migration creates them once; from then on they are the store's own, to change on their page. A superuser decides who is
-in them: whoever may give rights may take all.
+A migration creates them once; from then on they are the store's own, to change on their page. A superuser decides
+who is in them: whoever may give rights may take all.
 """
 
 from types import MappingProxyType
@@ -16,6 +16,7 @@ CATALOGUE = (
     "catalog.add_product",
     "catalog.change_product",
     "catalog.publish_product",
+    *(f"content.{action}_{model}" for model in ("page", "banner") for action in ("view", "add", "change", "delete")),
 )
 FULFILMENT = (
     *_LOOK_AT_STORE,
@@ -31,6 +32,7 @@ SUPPORT = (
     "orders.cancel_order",
     "orders.refund_order",
     "users.view_user",
+    "users.export_user",
 )
 ADMINISTRATION = (
     *CATALOGUE,
@@ -40,6 +42,7 @@ ADMINISTRATION = (
     "events.decide_deadletter",
     "users.add_user",
     "users.change_user",
+    "users.erase_user",
     "auth.view_group",
     "audit.view_auditentry",
     "allauth_idp_oidc.view_client",
@@ -48,6 +51,8 @@ ADMINISTRATION = (
 )
 AUDIT = (
     *_LOOK_AT_STORE,
+    "content.view_page",
+    "content.view_banner",
     *_LOOK_AT_EVENTS,
     "inventory.view_stockmovement",
     "orders.view_order",

@@ -55,8 +55,8 @@ def deactivate(user: User) -> bool:
 
 
 def reactivate(user: User) -> bool:
-    """Let a user in again, who has to log in anew; False when nothing was to do."""
-    if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+    """Let a user in again, who has to log in anew; False when nothing was to do, or nobody is left."""
+    if not User.objects.filter(pk=user.pk, is_active=False, erased_at=None).update(is_active=True):
         return False
     append_event(user.pk, CustomerReactivated(customer_id=user.pk))
     user.is_active = True

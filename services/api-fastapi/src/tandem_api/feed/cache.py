@@ -1,8 +1,8 @@
 """What this process keeps in memory of the database, and how events renew it.
 
 An event tells what to read again, the database what it is now. Applying payloads instead would need the version of
-each row at the time of loading (which this role may not read), could show a product as it was before the load, and
-would miss what has no event (a category's name). An event about a row is rare next to the requests for it.
+each row at the time of loading (which this role may not read), and could show a product as it was before the load. An
+event about a row is rare next to the requests for it.
 """
 
 import time
@@ -58,7 +58,9 @@ class Cache:
         for event in events:
             about[event.aggregate_type].add(event.aggregate_id)
         self.wakeups.wake_orders(about["order"])
-        if about["product"] or about["customer"]:
+        if about["category"]:  # rarer still; its name is part of its products
+            await self.load()
+        elif about["product"] or about["customer"]:
             await self._read_again(about["product"], about["customer"])
 
     async def _read_again(self, products: Collection[UUID], customers: Collection[UUID]) -> None:

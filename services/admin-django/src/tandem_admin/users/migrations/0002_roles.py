@@ -28,6 +28,7 @@ class Migration(migrations.Migration):
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("catalog", "0001_initial"),
+        ("content", "0001_initial"),
         ("inventory", "0001_initial"),
         ("orders", "0001_initial"),
         ("events", "0006_settled_dead_letters"),

@@ -1,0 +1,137 @@
+"""Who may do what in the back office, found out by trying: each role at each page with each action.
+
+The table that comes out is docs/rights.md. `TANDEM_WRITE_RIGHTS=1 pytest services/admin-django/tests/test_rights.py` writes
+it anew after a change that is meant; the difference belongs into the change's review.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+from tandem_admin.acts import ActsAdmin
+from tandem_admin.catalog.models import Product
+from tandem_admin.events.models import OutboxEvent
+from tandem_admin.events.services import Action, decide
+from tandem_admin.identity.clients import register_partner
+from tandem_admin.users.models import User
+from tandem_admin.users.roles import ROLES
+
+from .dead_letters import Die
+from .store import Store
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "rights.md"
+NO_ROLE, SUPERUSER = "no role", "Superuser"
+WHO = (*ROLES, NO_ROLE, SUPERUSER)
+INTRODUCTION = """\
+# Rights
+
+What each role may do on each page of the back office, as the tests found by trying. The roles are groups, which a migration makes
+and superusers change; a person has as many as are needed. *No role* is somebody who may log in there and nothing else.
+
+"""
+
+
+class Right(NamedTuple):
+    page: str
+    action: str
+
+
+@pytest.fixture
+def one_of_each(
+    make_product: Callable[..., Product],
+    make_user: Callable[..., User],
+    store: Store,
+    customer_id: UUID,
+    die: Die,
+) -> dict[type[models.Model], models.Model]:
+    """An object for every page that there is."""
+    product = make_product("MUG", "published")
+    order_id = store.pay_order(customer_id)
+    (letter,) = die(v1="dead/poison")
+    decide([letter], Action.REPLAY, why="the release is mended", decided_by="ada@example.com")
+    partner, _ = register_partner("Partner", ["feed:read"])
+    user = make_user("customer@example.com")
+    made = {type(obj): obj for obj in (product, product.category, product.stock, letter, partner, user)}
+    made[Group] = Group.objects.get(name="Auditor")
+    made[OutboxEvent] = OutboxEvent.objects.latest("pk")
+    for model in admin.site._registry:  # noqa: SLF001 - the one place that knows all pages
+        if model not in made:
+            made[model] = model._default_manager.filter(pk=order_id).first() or model._default_manager.latest("pk")
+    return made
+
+
+def tried(client: Client, page: admin.ModelAdmin[Any], obj: models.Model) -> Iterator[tuple[Right, bool]]:
+    """Each action of a page with whether the server let it pass. A form is posted empty: it is answered with what is missing."""
+    title = str(page.opts.verbose_name_plural).capitalize()
+    base = f"admin:{page.opts.app_label}_{page.opts.model_name}"
+
+    def allowed(response: Any) -> bool:
+        assert response.status_code in (HTTPStatus.OK, HTTPStatus.FOUND, HTTPStatus.FORBIDDEN), response
+        return response.status_code != HTTPStatus.FORBIDDEN
+
+    listed = client.get(reverse(f"{base}_changelist"))
+    yield Right(title, "list"), allowed(listed)
+    yield Right(title, "look at"), allowed(client.get(reverse(f"{base}_change", args=[obj.pk])))
+    yield Right(title, "add"), allowed(client.get(reverse(f"{base}_add")))
+    yield Right(title, "change"), allowed(client.post(reverse(f"{base}_change", args=[obj.pk]), {}))
+    yield Right(title, "delete"), allowed(client.get(reverse(f"{base}_delete", args=[obj.pk])))
+    for act in page.acts if isinstance(page, ActsAdmin) else ():
+        yield Right(title, act.title.lower()), allowed(client.get(reverse(f"{base}_{act.name}", args=[obj.pk])))
+    offered = listed.context["action_form"].fields["action"].choices if _has_actions(listed) else ()
+    names = {name for name, _ in offered}
+    for name in page.actions or ():
+        label = str(name if isinstance(name, str) else name.__name__).replace("_", " ")
+        yield Right(title, f"{label} many"), (name if isinstance(name, str) else name.__name__) in names
+
+
+def _has_actions(listed: Any) -> bool:
+    return listed.status_code == HTTPStatus.OK and listed.context.get("action_form") is not None
+
+
+def _table(rights: dict[Right, dict[str, bool]]) -> str:
+    text = INTRODUCTION
+    for page, of_page in groupby(sorted(rights), key=lambda right: right.page):
+        text += f"## {page}\n\n| | {' | '.join(WHO)} |\n|---|{'---|' * len(WHO)}\n"
+        for right in (right for right in rights if right in set(of_page)):
+            marks = ("✓" if rights[right][who] else "" for who in WHO)
+            text += f"| {right.action} | {' | '.join(marks)} |\n"
+        text += "\n"
+    return text.rstrip() + "\n"
+
+
+def test_the_table_of_rights_is_what_the_server_does(
+    client: Client, make_user: Callable[..., User], one_of_each: dict[type[models.Model], models.Model]
+) -> None:
+    rights: dict[Right, dict[str, bool]] = {}
+    for who in WHO:
+        clerk = make_user(f"{who.replace(' ', '-').lower()}@example.com", is_staff=True, is_superuser=who == SUPERUSER)
+        if who in ROLES:
+            clerk.groups.add(Group.objects.get(name=who))
+        client.force_login(clerk)
+        for model, page in admin.site._registry.items():  # noqa: SLF001
+            for right, passed in tried(client, page, one_of_each[model]):
+                rights.setdefault(right, {})[who] = passed
+
+    table = _table(rights)
+
+    if os.environ.get("TANDEM_WRITE_RIGHTS"):
+        DOCUMENT.write_text(table)
+    assert table == DOCUMENT.read_text()
+    assert not any(passed[NO_ROLE] for passed in rights.values())
+    assert not any(
+        passed["Auditor"] for right, passed in rights.items() if right.action not in ("list", "look at")
+    )
+
+
+def test_who_may_decide_about_dead_letters_is_an_administrator() -> None:
+    assert {who for who, rights in ROLES.items() if "events.decide_deadletter" in rights} == {"Administrator"}
