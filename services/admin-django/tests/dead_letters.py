@@ -11,8 +11,10 @@ from .store import TRACEPARENT, Store
 Die = Callable[..., list[DeadLetter]]
 
 
-def write_letters(store: Store, position: int | None = 0, consumer: str = "orders", **versions: str) -> list[DeadLetter]:
-    """Letters of one aggregate of which `consumer` is at `position`; `v1="dead/poison"` is a version's state and reason."""
+def write_letters(
+    store: Store, position: int | None = 0, consumer: str = "orders", **versions: str
+) -> list[DeadLetter]:
+    """Letters of one aggregate that `consumer` has at `position`; `v1="dead/poison"`: a version's state and reason."""
     aggregate_id = uuid.uuid4()
     if position is not None:
         store.worker.execute(

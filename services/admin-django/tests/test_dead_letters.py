@@ -1,13 +1,11 @@
 """Staff see why an event could not be applied, and decide; the consumer carries it out."""
 
-import uuid
 from collections.abc import Callable
 
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Permission
 from django.test import Client
-from psycopg.types.json import Jsonb
 from pytest_django import DjangoAssertNumQueries
 from tandem_admin.audit.models import AuditEntry
 from tandem_admin.events import services

@@ -54,6 +54,7 @@ class TestTheForm:
             "description": "Bright.",
             "category": "desk",
             "price": {"amount": 1999, "currency": "EUR"},
+            "picture": None,
         }
 
     def test_opens_the_stock_of_a_new_product(self, staff: Client, category: Category) -> None:

@@ -1,13 +1,14 @@
 """Who may do what in the back office, found out by trying: each role at each page with each action.
 
-The table that comes out is docs/rights.md. `TANDEM_WRITE_RIGHTS=1 pytest services/admin-django/tests/test_rights.py` writes
-it anew after a change that is meant; the difference belongs into the change's review.
+The table that comes out is docs/rights.md. After a change that is meant, this test writes it anew when the variable
+TANDEM_WRITE_RIGHTS is set; the difference belongs into the change's review.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,11 +19,15 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from tandem_admin.acts import ActsAdmin
+from tandem_admin.audit.models import AuditEntry
 from tandem_admin.catalog.models import Product
+from tandem_admin.content.models import Banner, Page
 from tandem_admin.events.models import OutboxEvent
 from tandem_admin.events.services import Action, decide
 from tandem_admin.identity.clients import register_partner
+from tandem_admin.inventory.services import receive
 from tandem_admin.users.models import User
 from tandem_admin.users.roles import ROLES
 
@@ -35,8 +40,8 @@ WHO = (*ROLES, NO_ROLE, SUPERUSER)
 INTRODUCTION = """\
 # Rights
 
-What each role may do on each page of the back office, as the tests found by trying. The roles are groups, which a migration makes
-and superusers change; a person has as many as are needed. *No role* is somebody who may log in there and nothing else.
+What each role may do on each page of the back office, as a test found by trying. The roles are groups, which a
+migration makes and superusers change; a person has as many as are needed. *No role* is staff in no group.
 
 """
 
@@ -57,6 +62,7 @@ def one_of_each(
     """An object for every page that there is."""
     product = make_product("MUG", "published")
     order_id = store.pay_order(customer_id)
+    receive(product, 5)
     (letter,) = die(v1="dead/poison")
     decide([letter], Action.REPLAY, why="the release is mended", decided_by="ada@example.com")
     partner, _ = register_partner("Partner", ["feed:read"])
@@ -64,14 +70,19 @@ def one_of_each(
     made = {type(obj): obj for obj in (product, product.category, product.stock, letter, partner, user)}
     made[Group] = Group.objects.get(name="Auditor")
     made[OutboxEvent] = OutboxEvent.objects.latest("pk")
-    for model in admin.site._registry:  # noqa: SLF001 - the one place that knows all pages
+    made[Page] = Page.objects.create(slug="imprint", title="Imprint", body="Who we are")
+    made[Banner] = Banner.objects.create(title="Sale", link="page:sale", starts_at=timezone.now())
+    made[AuditEntry] = AuditEntry.objects.create(
+        actor=user, action="acted", object_type="users.user", object_id=str(user.pk), object_name=""
+    )
+    for model in admin.site._registry:
         if model not in made:
             made[model] = model._default_manager.filter(pk=order_id).first() or model._default_manager.latest("pk")
     return made
 
 
-def tried(client: Client, page: admin.ModelAdmin[Any], obj: models.Model) -> Iterator[tuple[Right, bool]]:
-    """Each action of a page with whether the server let it pass. A form is posted empty: it is answered with what is missing."""
+def tried(client: Client, page: "admin.ModelAdmin[Any]", obj: models.Model) -> Iterator[tuple[Right, bool]]:
+    """Each action of a page, and whether the server let it pass. A form is posted empty, and comes back incomplete."""
     title = str(page.opts.verbose_name_plural).capitalize()
     base = f"admin:{page.opts.app_label}_{page.opts.model_name}"
 
@@ -100,9 +111,10 @@ def _has_actions(listed: Any) -> bool:
 
 def _table(rights: dict[Right, dict[str, bool]]) -> str:
     text = INTRODUCTION
-    for page, of_page in groupby(sorted(rights), key=lambda right: right.page):
+    by_page = attrgetter("page")
+    for page, of_page in groupby(sorted(rights, key=by_page), key=by_page):
         text += f"## {page}\n\n| | {' | '.join(WHO)} |\n|---|{'---|' * len(WHO)}\n"
-        for right in (right for right in rights if right in set(of_page)):
+        for right in of_page:
             marks = ("✓" if rights[right][who] else "" for who in WHO)
             text += f"| {right.action} | {' | '.join(marks)} |\n"
         text += "\n"
@@ -118,7 +130,7 @@ def test_the_table_of_rights_is_what_the_server_does(
         if who in ROLES:
             clerk.groups.add(Group.objects.get(name=who))
         client.force_login(clerk)
-        for model, page in admin.site._registry.items():  # noqa: SLF001
+        for model, page in admin.site._registry.items():
             for right, passed in tried(client, page, one_of_each[model]):
                 rights.setdefault(right, {})[who] = passed
 
@@ -128,9 +140,7 @@ def test_the_table_of_rights_is_what_the_server_does(
         DOCUMENT.write_text(table)
     assert table == DOCUMENT.read_text()
     assert not any(passed[NO_ROLE] for passed in rights.values())
-    assert not any(
-        passed["Auditor"] for right, passed in rights.items() if right.action not in ("list", "look at")
-    )
+    assert not any(passed["Auditor"] for right, passed in rights.items() if right.action not in ("list", "look at"))
 
 
 def test_who_may_decide_about_dead_letters_is_an_administrator() -> None:

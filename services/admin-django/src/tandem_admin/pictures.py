@@ -9,11 +9,11 @@ from tandem_admin.media import FOREVER
 SUFFIX = ".webp"
 
 
-def serve_picture(request: HttpRequest, name: str) -> FileResponse:
+def serve_picture(_request: HttpRequest, name: str) -> FileResponse:
     """What the catalogue made of an upload; Http404 for anything else that may lie in the folder."""
+    if not name.endswith(SUFFIX):
+        raise Http404
     try:
-        if not name.endswith(SUFFIX):
-            raise FileNotFoundError(name)
         file = default_storage.open(name)
     except (FileNotFoundError, IsADirectoryError, SuspiciousFileOperation):
         raise Http404 from None

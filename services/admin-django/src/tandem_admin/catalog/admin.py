@@ -39,9 +39,7 @@ class CategoryAdmin(AuditedAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Category | None = None) -> dict[str, Any]:
         return {} if obj else self.prepopulated_fields
 
-    def save_model(
-        self, request: HttpRequest, obj: Category, form: "forms.ModelForm[Category]", change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Category, form: "forms.ModelForm[Category]", change: bool) -> None:
         # Django's view has opened the transaction.
         services.save_category(obj)
 
@@ -105,9 +103,13 @@ class ProductAdmin(ProductExchange, AuditedAdmin):
 
     @display(description="Prices so far")
     def prices(self, product: Product) -> SafeString | str:
+        if product._state.adding:  # noqa: SLF001 - Django's API
+            return "-"
         changes = product.price_changes.all()[:PRICES_SHOWN]
-        lines = [(format_money(each.amount, each.currency), date_format(each.since, "DATETIME_FORMAT")) for each in changes]
-        return format_html_join("", "<div>{} since {}</div>", lines) or "-"
+        lines = [
+            (format_money(each.amount, each.currency), date_format(each.since, "DATETIME_FORMAT")) for each in changes
+        ]
+        return format_html_join("", "<div>{} since {}</div>", lines)
 
     @display(description="Status", ordering="status", label=STATUS_COLORS)
     def status_badge(self, product: Product) -> str:

@@ -80,6 +80,10 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
     def dehydrate_price(self, product: Product) -> str:
         return "" if product.price_amount is None else str(from_minor(product.price_amount, product.price_currency))
 
+    def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
+        """A spreadsheet's empty cell is None, which no column of ours may be."""
+        row.update({name: "" for name, value in row.items() if value is None})
+
     def import_instance(self, instance: Product, row: Mapping[str, Any], **kwargs: Any) -> None:
         errors: Errors = {}
         former_status = instance.status

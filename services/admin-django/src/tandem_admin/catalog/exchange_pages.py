@@ -78,7 +78,11 @@ class ProductExchange(ImportExportMixin):  # type: ignore[misc]  # import_export
             return self._try_again(request, "Somebody wrote one of these products meanwhile. Nothing was imported.")
 
     def generate_log_entries(self, result: Result, request: HttpRequest) -> None:
-        done = [(row.instance, ACTIONS[row.import_type], changes_of_row(row)) for row in result if row.import_type in ACTIONS]
+        done = [
+            (row.instance, ACTIONS[row.import_type], changes_of_row(row))
+            for row in result
+            if row.import_type in ACTIONS
+        ]
         record_many(request, done, message=f"Imported from {request.POST['original_file_name']}.")
 
     def add_success_message(self, result: Result, request: HttpRequest) -> None:

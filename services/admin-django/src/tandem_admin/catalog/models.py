@@ -40,9 +40,7 @@ class Product(models.Model):
     price_currency = models.CharField("currency", max_length=3, default="EUR", db_default="EUR")
     picture = models.ImageField(upload_to="products", blank=True, db_default="")
     status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT, db_default=Status.DRAFT.value)
-    publish_at = models.DateTimeField(
-        null=True, blank=True, help_text="When a scheduled product comes into the store."
-    )
+    publish_at = models.DateTimeField(null=True, blank=True, help_text="When a scheduled product comes into the store.")
     published_at = models.DateTimeField(null=True, editable=False)
     created_at = created_at()
 
@@ -73,11 +71,13 @@ class Product(models.Model):
                 name="catalog_product_scheduled_has_date",
                 condition=models.Q(status="scheduled", publish_at__isnull=False)
                 | (~models.Q(status="scheduled") & models.Q(publish_at__isnull=True)),
-                violation_error_message="A scheduled product, and only such a one, has a time at which it is published.",
+                violation_error_message="A scheduled product, and only such a one, has a time to come.",
             ),
         )
         indexes = (
-            models.Index(fields=["publish_at"], name="catalog_product_scheduled", condition=models.Q(status="scheduled")),
+            models.Index(
+                fields=["publish_at"], name="catalog_product_scheduled", condition=models.Q(status="scheduled")
+            ),
         )
         permissions = (("publish_product", "Can publish and archive products"),)
 

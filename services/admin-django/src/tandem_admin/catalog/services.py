@@ -1,4 +1,4 @@
-"""What is done to products and categories. The caller owns the transaction; what customers see of it is an event in it."""
+"""What is done to products and categories. The caller owns the transaction; what customers see is an event in it."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -91,9 +91,7 @@ def remove_category(category: Category) -> None:
 
 
 def _category(category: Category) -> CategoryChanged:
-    return CategoryChanged(
-        category_id=category.pk, slug=category.slug, name=category.name, position=category.position
-    )
+    return CategoryChanged(category_id=category.pk, slug=category.slug, name=category.name, position=category.position)
 
 
 def _price(product: Product) -> tuple[int, str]:

@@ -1,17 +1,18 @@
-"""The page for OAuth clients. Tokens, and allauth's own list of addresses, are nothing to edit by hand."""
+"""The page for OAuth clients. Tokens, second factors and allauth's list of addresses are nothing to edit by hand."""
 
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.idp.oidc.admin import ClientAdmin as AllauthClientAdmin
 from allauth.idp.oidc.models import Client, Token
+from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from tandem_admin.acts import Act, ActsAdmin
 from tandem_admin.identity import clients
 
-for model in (Client, Token, EmailAddress):
+for model in (Client, Token, EmailAddress, Authenticator):
     admin.site.unregister(model)
 
 

@@ -46,7 +46,7 @@ def _why_not_reactivate(user: User) -> str | None:
     return "This user is active already." if user.is_active else None
 
 
-def _erase(user: User, reason: str) -> str:
+def _erase(user: User, **_reason: str) -> str:  # the reason is for the audit trail
     try:
         personal_data.erase(user)
     except ValueError as error:
@@ -100,7 +100,7 @@ class UserAdmin(DjangoUserAdmin, ActsAdmin):  # type: ignore[type-arg]  # not ge
             form=ErasureForm,
             perform=_erase,
             refusal=personal_data.why_not_erase,
-            explanation="Name, address and every way to log in are removed for good. The orders stay, and are nobody's.",
+            explanation="Name, address and every way to log in are removed for good. The orders stay as nobody's.",
             dangerous=True,
         ),
     )

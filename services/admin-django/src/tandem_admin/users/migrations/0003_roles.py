@@ -24,10 +24,10 @@ def create(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("users", "0001_initial"),
+        ("users", "0002_erasure"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
-        ("catalog", "0001_initial"),
+        ("catalog", "0002_schedule_prices_pictures"),
         ("content", "0001_initial"),
         ("inventory", "0001_initial"),
         ("orders", "0001_initial"),
