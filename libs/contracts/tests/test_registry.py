@@ -11,7 +11,7 @@ each_type = pytest.mark.parametrize("event_type", EVENT_TYPES.values(), ids=lamb
 
 @each_type
 def test_a_type_is_named_for_its_aggregate_a_fact_and_a_version(event_type: EventType) -> None:
-    aggregate = "order|product|stock|customer"
+    aggregate = "order|product|category|stock|customer|page|banner"
     assert re.fullmatch(rf"({aggregate})\.[a-z_]*?(ed|id)\.v[1-9]", event_type.name)
     assert event_type.name.startswith(f"{event_type.aggregate_type}.")
     assert event_type.name.endswith(f".v{event_type.version}")

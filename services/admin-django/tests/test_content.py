@@ -25,7 +25,7 @@ def test_a_page_is_told_of_while_customers_see_it(staff: Client) -> None:
     for changes in ({}, {"is_published": "on"}, {"is_published": "on"}, {"is_published": "on", "body": "New"}, {}):
         assert staff.post(url, IMPRINT | changes).status_code == 302
 
-    assert events_of(page) == ["page.published.v1", "page.changed.v1", "page.withdrawn.v1"]
+    assert events_of(page) == ["page.published.v1", "page.changed.v1", "page.removed.v1"]
     assert OutboxEvent.objects.get(aggregate_id=page.pk, version=2).payload == {
         "page_id": str(page.pk),
         "slug": "imprint",
@@ -34,7 +34,7 @@ def test_a_page_is_told_of_while_customers_see_it(staff: Client) -> None:
     }
 
 
-@pytest.mark.parametrize(("published", "events"), [({"is_published": "on"}, ["published", "withdrawn"]), ({}, [])])
+@pytest.mark.parametrize(("published", "events"), [({"is_published": "on"}, ["published", "removed"]), ({}, [])])
 def test_a_page_that_is_removed(staff: Client, published: dict[str, str], events: list[str]) -> None:
     staff.post(f"{PAGES}add/", IMPRINT | published)
     page = Page.objects.get(slug="imprint")

@@ -79,7 +79,8 @@ def test_who_is_known_already_learns_it_by_mail_alone(client: Client, make_user:
 
     assert answer.headers["Location"] == "/accounts/confirm-email/", "as for a new address"
     assert "already" in str(mail.outbox[-1].body)
-    assert User.objects.count() == 1
+    assert User.objects.filter(email=known.email).count() == 1
+    assert not User.objects.filter(email=NEW["email"]).exists()
 
 
 def test_a_lost_password_is_replaced_and_all_that_rested_on_it_ends(

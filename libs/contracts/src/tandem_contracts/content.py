@@ -24,7 +24,7 @@ class PageChanged(PagePublished):
     """A published page as it is after the change."""
 
 
-class PageWithdrawn(PageEvent):
+class PageRemoved(PageEvent):
     """Customers no longer see the page."""
 
 

@@ -88,7 +88,7 @@ _ALL = (
     EventType("customer.erased.v1", customers.CustomerErased, CUSTOMER, ("admin",)),
     EventType("page.published.v1", content.PagePublished, PAGE, ("admin",)),
     EventType("page.changed.v1", content.PageChanged, PAGE, ("admin",)),
-    EventType("page.withdrawn.v1", content.PageWithdrawn, PAGE, ("admin",)),
+    EventType("page.removed.v1", content.PageRemoved, PAGE, ("admin",)),
     EventType("banner.changed.v1", content.BannerChanged, BANNER, ("admin",)),
     EventType("banner.removed.v1", content.BannerRemoved, BANNER, ("admin",)),
 )

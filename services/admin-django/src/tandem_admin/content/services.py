@@ -1,6 +1,6 @@
 """What is done to pages and banners. The caller owns the transaction; what customers see of it is an event in it."""
 
-from tandem_contracts.content import BannerChanged, BannerRemoved, PageChanged, PagePublished, PageWithdrawn
+from tandem_contracts.content import BannerChanged, BannerRemoved, PageChanged, PagePublished, PageRemoved
 
 from tandem_admin.content.models import Banner, Page
 from tandem_admin.events.services import append_event
@@ -15,7 +15,7 @@ def save_page(page: Page) -> None:
     if after == before:
         return
     if after is None:
-        append_event(page.pk, PageWithdrawn(page_id=page.pk, slug=page.slug))
+        append_event(page.pk, PageRemoved(page_id=page.pk, slug=page.slug))
     else:
         append_event(page.pk, after if before is None else PageChanged(**after.model_dump()))
 
@@ -25,7 +25,7 @@ def remove_page(page: Page) -> None:
     page_id, seen = page.pk, _published(page)
     page.delete()
     if seen:
-        append_event(page_id, PageWithdrawn(page_id=page_id, slug=seen.slug))
+        append_event(page_id, PageRemoved(page_id=page_id, slug=seen.slug))
 
 
 def save_banner(banner: Banner) -> None:
