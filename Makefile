@@ -10,7 +10,7 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test chaos chaos-mutants bench-events lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-events lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -29,6 +29,11 @@ reset: ## remove the data that `make demo` and `make up` keep in .tandem
 
 test: ## run the tests (TESTS=services/worker to run some)
 	$(RUN) pytest -n auto --dist worksteal $(TESTS)
+
+browser: ## the back office and the login in Chromium, which must be there (SCREENSHOTS=folder)
+	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
+	@$(UV) sync --frozen --inexact --quiet --group browser
+	@TANDEM_SCREENSHOTS=$(SCREENSHOTS) $(PYTHON) libs/local/start.py --stop-with-parent pytest -n 0 tests/browser
 
 chaos: ## faults under load, and a verdict (SEED=1 MINUTES=2 RATE=6; docs/reliability.md)
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos run \

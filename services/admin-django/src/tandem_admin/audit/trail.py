@@ -24,17 +24,23 @@ class AuditedAdmin(ModelAdmin):
         """What Django hands to `log_addition` and `log_change`."""
         return services.changes_of(form)
 
-    def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> None:
+    def log_addition(  # type: ignore[override]  # an entry of ours, not of Django's log
+        self, request: HttpRequest, obj: models.Model, message: Any
+    ) -> None:
         services.record(request, obj, Action.ADDED, changes=message)
 
-    def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> None:
+    def log_change(  # type: ignore[override]
+        self, request: HttpRequest, obj: models.Model, message: Any
+    ) -> None:
         """A form's changes, or a sentence: what a page of Django's own, such as the password's, has to say."""
         if isinstance(message, str):
             services.record(request, obj, Action.ACTED, message=message)
         elif message:
             services.record(request, obj, Action.CHANGED, changes=message)
 
-    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def log_deletions(  # type: ignore[override]
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> None:
         for obj in queryset:
             services.record(request, obj, Action.DELETED)
 

@@ -78,7 +78,7 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
         return Product.objects.select_related("category")
 
     def dehydrate_price(self, product: Product) -> str:
-        return "" if product.price_amount is None else str(from_minor(product.price_amount, product.price_currency))
+        return str(from_minor(product.price_amount, product.price_currency))
 
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
         """A spreadsheet's empty cell is None, which no column of ours may be."""

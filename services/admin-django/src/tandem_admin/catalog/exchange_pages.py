@@ -26,8 +26,8 @@ ACTIONS = {RowResult.IMPORT_TYPE_NEW: AuditEntry.Action.ADDED, RowResult.IMPORT_
 
 
 class ProductImportForm(ImportForm):  # type: ignore[misc]  # unfold has no types
-    def clean_import_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["import_file"]
+    def clean_import_file(self) -> "UploadedFile[bytes]":
+        file: UploadedFile[bytes] = self.cleaned_data["import_file"]
         if file.size is None or file.size > MAXIMUM_BYTES:
             raise forms.ValidationError(f"A file has at most {MAXIMUM_BYTES // 1_000_000} MB. Divide it.")
         return file

@@ -14,7 +14,7 @@ EDGE = 1600
 QUALITY = 82
 
 
-def picture_of(upload: File) -> ContentFile:
+def picture_of(upload: "File[bytes]") -> "ContentFile[bytes]":
     """The upload as WebP of at most 1600 pixels a side, named after its content; ValueError says what is wrong.
 
     Made anew from the pixels: what a camera adds, such as the place, and whatever else a file can hide stays behind.
