@@ -13,7 +13,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from rich.console import Console
-from tandem_local.attached import settings_beside
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import Customer, log_in
 from tandem_local.system import CUSTOMER, STAFF, System, running_system
@@ -38,9 +37,9 @@ def system(home: Path) -> Iterator[System]:
 
 
 @pytest.fixture(scope="session")
-def database(system: System, home: Path) -> Iterator[psycopg.Connection]:
+def database(system: System) -> Iterator[psycopg.Connection]:
     """As the worker: the one process that keeps dead letters."""
-    url = settings_beside(home, "tandem_worker")["TANDEM_DATABASE_URL"]
+    url = system.wiring.settings("tandem_worker")["TANDEM_DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 

@@ -41,6 +41,7 @@ class System:
     progress: Progress
     logs: Path
     processes: tuple[Running, ...]
+    wiring: Wiring
     stop: Event
     """Set when the system is being stopped."""
 
@@ -62,7 +63,7 @@ def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[S
     with receiving_spans() as traces, ExitStack() as parts:
         start_up = _StartUp(Wiring(home, ports, credentials, traces.endpoint), progress, stop, parts)
         try:
-            processes = start_up.everything()
+            processes, wiring = start_up.everything()
             progress.say(f"[dim]{progress.elapsed:6.1f} s[/]  [bold green]everything is ready[/]")
             yield System(
                 admin_url=ports.url("admin"),
@@ -73,6 +74,7 @@ def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[S
                 progress=progress,
                 logs=home / "logs",
                 processes=processes,
+                wiring=wiring,
                 stop=stop,
             )
         except (ProcessFailed, TimeoutError) as failure:
@@ -92,8 +94,8 @@ class _StartUp:
     stop: Event
     parts: ExitStack
 
-    def everything(self) -> tuple[Running, ...]:
-        """Start all parts and return them when each is ready: the services, Kafka, Postgres."""
+    def everything(self) -> tuple[tuple[Running, ...], Wiring]:
+        """Start all parts; returns them when each is ready (services, Kafka, Postgres), and how they find each other."""
         postgres: list[PostgresServer] = []
         kafka: list[KafkaServer] = []
         side_by_side(
@@ -102,7 +104,7 @@ class _StartUp:
         )
         wiring = replace(self.wiring, postgres=postgres[0].url, kafka=kafka[0].bootstrap_servers)
         services = self._services(wiring)
-        return (*services, kafka[0].running, postgres[0].running)
+        return (*services, kafka[0].running, postgres[0].running), wiring
 
     def _postgres(self) -> PostgresServer:
         """Start Postgres, and bring roles and schema up to date."""

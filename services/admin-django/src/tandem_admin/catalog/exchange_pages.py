@@ -41,6 +41,7 @@ class ProductExchange(ImportExportMixin):  # type: ignore[misc]  # import_export
     export_form_class = ExportForm
     import_formats = export_formats = (CSV, XLSX)
     tmp_storage_class = CacheStorage
+    import_export_change_list_template = "admin/catalog/product/change_list.html"
     import_template_name = "admin/catalog/product/import.html"
 
     def has_import_permission(self, request: HttpRequest) -> bool:
