@@ -95,7 +95,7 @@ class _StartUp:
     parts: ExitStack
 
     def everything(self) -> tuple[tuple[Running, ...], Wiring]:
-        """Start all parts; returns them when each is ready (services, Kafka, Postgres), and how they find each other."""
+        """Start all parts; returns them when each is ready: services, Kafka, Postgres. And how they find each other."""
         postgres: list[PostgresServer] = []
         kafka: list[KafkaServer] = []
         side_by_side(

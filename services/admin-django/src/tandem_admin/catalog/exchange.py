@@ -112,7 +112,7 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
         """In memory alone: Django's own way asks the database about each constraint of each row."""
         errors = dict(import_validation_errors or {})
         try:
-            instance.clean_fields(exclude={"category", *errors})
+            instance.clean_fields(exclude={"category", "price_amount", *errors})
         except ValidationError as error:
             errors = error.update_error_dict(errors)
         if errors:

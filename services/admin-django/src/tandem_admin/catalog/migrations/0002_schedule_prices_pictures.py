@@ -32,7 +32,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='product',
             name='picture',
-            field=models.ImageField(blank=True, db_default='', upload_to='products'),
+            field=models.ImageField(blank=True, db_default='', default='', upload_to='products'),
+        ),
+        migrations.AlterField(
+            model_name='product',
+            name='description',
+            field=models.TextField(blank=True, db_default='', default=''),
         ),
         migrations.AddField(
             model_name='product',
