@@ -41,6 +41,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @display(description="How")
     def told(self, entry: AuditEntry) -> SafeString:
-        lines = [(name, *values) for name, values in entry.changes.items()]
-        changes = format_html_join("", "<div>{}: <s>{}</s> → {}</div>", lines)
+        lines = ((name, *values) for name, values in entry.changes.items() if any(values))
+        changes = format_html_join("", "<div>{}: {}</div>", ((name, _change(*values)) for name, *values in lines))
         return format_html('<div class="tandem-wide">{}{}</div>', entry.message, changes)
+
+
+def _change(before: str, after: str) -> SafeString | str:
+    return format_html("<s>{}</s> → {}", before, after) if before else after

@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from django import forms
+from django.core.files.base import File
 from django.db import models
 from django.http import HttpRequest
 from tandem_runtime.tracing import trace_headers
@@ -86,6 +87,8 @@ def _chosen(form: forms.BaseForm, name: str) -> Any:
 def _text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, File):
+        return value.name or ""
     if isinstance(value, (models.QuerySet, list, tuple)):
         return ", ".join(sorted(str(each) for each in value))
     return str(value)[:VALUE_LENGTH]
