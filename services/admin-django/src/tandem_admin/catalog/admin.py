@@ -17,6 +17,7 @@ from tandem_admin.catalog.exchange_pages import ProductExchange
 from tandem_admin.catalog.forms import ProductForm
 from tandem_admin.catalog.models import Category, Product
 from tandem_admin.money import format_money
+from tandem_admin.stated import SluggedAdmin
 from tandem_admin.unfold_types import action, display
 
 STATUS_COLORS = {"Published": "success", "Scheduled": "info", "Draft": "warning", "Archived": "default"}
@@ -24,31 +25,14 @@ PRICES_SHOWN = 20
 
 
 @admin.register(Category)
-class CategoryAdmin(AuditedAdmin):
+class CategoryAdmin(SluggedAdmin):
+    save, remove = staticmethod(services.save_category), staticmethod(services.remove_category)
     list_display = ("name", "slug", "position", "products", "published")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         return Category.objects.with_product_counts()
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Category | None = None) -> tuple[str, ...]:
-        # The slug is in addresses and in events that are out already.
-        return ("slug",) if obj else ()
-
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Category | None = None) -> dict[str, Any]:
-        return {} if obj else self.prepopulated_fields
-
-    def save_model(self, request: HttpRequest, obj: Category, form: "forms.ModelForm[Category]", change: bool) -> None:
-        # Django's view has opened the transaction.
-        services.save_category(obj)
-
-    def delete_model(self, request: HttpRequest, obj: Category) -> None:
-        services.remove_category(obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Category]) -> None:
-        for category in queryset.order_by("pk"):
-            services.remove_category(category)
 
     @display(description="Products", ordering="products_count")
     def products(self, category: Any) -> int:
