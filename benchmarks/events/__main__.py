@@ -11,7 +11,7 @@ import typer
 from tandem_local.processes import ProcessFailed
 from tandem_local.stopping import StopRequested, stopping_on_signals
 
-from benchmarks.events import backlog, consumer, end_to_end, hold, latency, placement, relay
+from benchmarks.events import backlog, consumer, end_to_end, hold, latency, placement, product_import, relay
 from benchmarks.events.machine import conditions
 from benchmarks.events.options import Options
 from benchmarks.events.plot import plot
@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "latency": latency.measure,
     "consumer": consumer.measure,
     "end_to_end": end_to_end.measure,
+    "import": product_import.measure,
     "backlog": backlog.measure,
     "hold": hold.measure,
 }

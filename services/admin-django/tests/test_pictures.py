@@ -1,20 +1,25 @@
 """Uploads: what is accepted, what becomes of it, and where it is found."""
 
 import io
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
+import httpx
 import pytest
 from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from moto.server import ThreadedMotoServer
 from PIL import Image
 from tandem_admin.catalog import pictures
 from tandem_admin.catalog.models import Product
 from tandem_admin.environment import Settings
 from tandem_admin.events.models import OutboxEvent
 from tandem_admin.media import media_storage
+from tandem_local.ports import free_port
 
 PLACE = 0x8825
 MakeProduct = Callable[..., Product]
@@ -79,6 +84,52 @@ def test_the_same_picture_is_one_file(staff: Client, make_product: MakeProduct, 
     first, second = upload(staff, make_product("A"), image()), upload(staff, make_product("B"), image())
     assert first.picture.name == second.picture.name
     assert len(list(folder.rglob("*.webp"))) == 1
+
+
+@pytest.fixture
+def bucket(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a bucket of a server that speaks S3, which uploads go to."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "store")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    _, port = server.get_host_and_port()
+    address = f"http://127.0.0.1:{port}"
+    client = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
+    client.create_bucket(Bucket="tandem")
+    anybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::tandem/*"}
+    client.put_bucket_policy(Bucket="tandem", Policy=json.dumps({"Version": "2012-10-17", "Statement": [anybody]}))
+    given = {"media_s3_bucket": "tandem", "media_s3_endpoint": address, "media_s3_region": "us-east-1"}
+    uploads = media_storage(Settings.model_validate({"environment": "test", "media_url": f"{address}/tandem/"} | given))
+    settings.STORAGES = settings.STORAGES | {"default": uploads}
+    yield f"{address}/tandem"
+    server.stop()
+
+
+def test_a_bucket_gives_a_picture_to_the_world(staff: Client, make_product: MakeProduct, bucket: str) -> None:
+    product = upload(staff, make_product(status="published"), image())
+
+    assert product.picture.url == f"{bucket}/{product.picture.name}"
+    answer = httpx.get(product.picture.url)
+    assert answer.headers["Content-Type"] == "image/webp"
+    assert "immutable" in answer.headers["Cache-Control"]
+    with Image.open(io.BytesIO(answer.content)) as served:
+        assert served.size == (40, 30)
+
+
+def test_a_bucket_that_is_away_loses_no_product(
+    staff: Client, make_product: MakeProduct, bucket: str, settings: LazySettings
+) -> None:
+    product = make_product()
+    uploads = settings.STORAGES["default"]
+    nobody = {"endpoint_url": f"http://127.0.0.1:{free_port()}"}
+    settings.STORAGES = settings.STORAGES | {"default": uploads | {"OPTIONS": uploads["OPTIONS"] | nobody}}
+
+    with pytest.raises(ValueError, match="cannot be kept"):
+        upload(staff, product, image())
+
+    product.refresh_from_db()
+    assert not product.picture
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ def media_storage(settings: Settings) -> dict[str, Any]:
         }
     public = urlsplit(settings.media_base_url)
     return {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "tandem_admin.bucket.Bucket",
         "OPTIONS": {
             "bucket_name": settings.media_s3_bucket,
             "endpoint_url": settings.media_s3_endpoint or None,
             "region_name": settings.media_s3_region or None,
-            "object_parameters": {"CacheControl": FOREVER},
+            "object_parameters": {"CacheControl": FOREVER, "ContentType": "image/webp"},
             "querystring_auth": False,
             "custom_domain": f"{public.netloc}{public.path}".rstrip("/"),
             "url_protocol": f"{public.scheme}:",

@@ -1,6 +1,8 @@
 """A person at a browser, without one: pages, cookies, redirects and forms over HTTP."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -18,8 +20,8 @@ class UnexpectedPageError(Exception):
 class Browser:
     """Keeps cookies and shows one page at a time. A redirect to another scheme ends the way: an app would take over."""
 
-    def __init__(self, base_url: str) -> None:
-        self._client = httpx.Client(base_url=base_url, timeout=20)
+    def __init__(self, base_url: str, *, patience_seconds: float = 20) -> None:
+        self._client = httpx.Client(base_url=base_url, timeout=patience_seconds)
         self.url = base_url
         self.page = ""
 
@@ -33,13 +35,14 @@ class Browser:
         """Go to `url`, and on with its redirects; returns where that ended."""
         return self._arrive(self._client.get(url))
 
-    def submit(self, **values: str) -> str:
-        """Fill in the form that has these fields and send it; a choice may be named by its label."""
+    def submit(self, files: Mapping[str, Path] | None = None, /, **values: str) -> str:
+        """Fill in the form that has these fields and send it, with `files`; a choice may be named by its label."""
         form = self._form_with(set(values))
         filled = form.fields | {name: form.choices.get(name, {}).get(value, value) for name, value in values.items()}
         target = httpx.URL(self.url).join(form.action) if form.action else self.url
+        sent = {name: (path.name, path.read_bytes()) for name, path in (files or {}).items()}
         # Django's protection against forged requests wants to know where the form was.
-        return self._arrive(self._client.post(target, data=filled, headers={"Referer": self.url}))
+        return self._arrive(self._client.post(target, data=filled, files=sent, headers={"Referer": self.url}))
 
     def choice(self, label: str, *, app: str, model: str, field: str) -> str:
         """Type `label` into one of the admin's searching selects; returns the value it sends for it."""

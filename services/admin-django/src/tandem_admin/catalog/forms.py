@@ -4,7 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import structlog
 from django import forms
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
@@ -14,6 +16,8 @@ from tandem_admin.catalog.pictures import picture_of
 from tandem_admin.money import from_minor, to_minor
 
 PRICE_DIGITS = 12
+
+log = structlog.get_logger()
 
 
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -59,4 +63,16 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
                 self.add_error("publish_at", "This time has passed. To publish now, choose that status.")
         elif "status" in self.fields:
             cleaned["publish_at"] = None
+        if not self.errors and isinstance(cleaned.get("picture"), ContentFile):
+            cleaned["picture"] = self._keep(cleaned["picture"])
         return cleaned
+
+    def _keep(self, picture: "ContentFile[bytes]") -> str:
+        """Store the picture and return its name: while there is a form that can say that it did not work."""
+        field = Product._meta.get_field("picture")  # noqa: SLF001 - Django's API
+        try:
+            return field.storage.save(field.generate_filename(self.instance, picture.name or ""), picture)
+        except OSError:
+            log.exception("picture_not_kept", sku=self.instance.sku)
+            self.add_error("picture", "The picture cannot be kept at the moment. Try again, or save without it.")
+            return ""

@@ -1,0 +1,157 @@
+"""A file of products on the back office's page: its preview, and what is confirmed until all of it is in Kafka."""
+
+import csv
+import os
+import re
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from kafka import KafkaConsumer, TopicPartition
+from tandem_contracts.topics import CATALOG
+from tandem_local.databases import Database
+from tandem_local.ports import free_port
+from tandem_local.programs import program
+from tandem_local.scenario.browser import Browser
+from tandem_local.scenario.staff import Staff
+from tandem_local.system import STAFF
+
+from benchmarks.events.options import Options
+from benchmarks.events.relay import relaying
+from benchmarks.events.results import Result, at_most, of_rounds
+from benchmarks.events.surroundings import Surroundings, empty_topic
+
+ROWS = 10_000
+ONE_IN_SO_MANY_IS_BAD = 100
+PATIENCE_SECONDS = 300
+AIM_SECONDS = 60
+COLUMNS = ("sku", "name", "description", "category", "price", "currency", "status")
+PUBLISHED = b"product.published.v1"
+
+
+def measure(around: Surroundings, options: Options) -> Result:
+    rows = options.events(ROWS)
+    previews, imports, arrivals = [], [], []
+    for _ in range(options.rounds):
+        with around.database() as database, _back_office(around, database) as staff, relaying(around, database):
+            preview, answered, arrived = _round(around, database, staff, rows)
+        previews.append(preview)
+        imports.append(answered)
+        arrivals.append(arrived)
+    case = f"{rows:,} rows"
+    whole = max(preview + arrived for preview, arrived in zip(previews, arrivals, strict=True))
+    return Result(
+        title="Products imported from a file",
+        series=[
+            of_rounds("preview", case, "s", previews),
+            of_rounds("confirmed to answered", case, "s", imports),
+            of_rounds("confirmed to the last event at a consumer", case, "s", arrivals),
+        ],
+        aims=[at_most("preview, import and every event: ≤ 60 s in the slowest round", whole, AIM_SECONDS, unit=" s")],
+        notes=[
+            f"{rows // ONE_IN_SO_MANY_IS_BAD:,} rows have a mistake: each is told and left out. Each of the others is a"
+            " product with its stock, its price's history, an entry in the audit trail and an event.",
+        ],
+    )
+
+
+def _round(around: Surroundings, database: Database, staff: Browser, rows: int) -> tuple[float, float, float]:
+    """Seconds of the preview, from the confirmation to the answer, and from it to the last event."""
+    good = rows - rows // ONE_IN_SO_MANY_IS_BAD
+    file = _file(around, rows)
+    staff.open("/admin/catalog/product/import/")
+    began = time.monotonic()
+    staff.submit({"import_file": file}, format="csv")
+    preview = time.monotonic() - began
+    with _catalogue_events(around) as consumer:
+        began = time.monotonic()
+        staff.submit(import_file_name=_hidden(staff, "import_file_name"))
+        answered = time.monotonic() - began
+        _read(consumer, good)
+        arrived = time.monotonic() - began
+    _verify(database, staff, good)
+    return preview, answered, arrived
+
+
+def _file(around: Surroundings, rows: int) -> Path:
+    file = around.home / "products.csv"
+    with file.open("w", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(COLUMNS)
+        for number in range(rows):
+            price = "cheap" if number % ONE_IN_SO_MANY_IS_BAD == 0 else "19.99"
+            writer.writerow((f"LAMP-{number}", f"Lamp {number}", "Bright.", "desk", price, "EUR", "published"))
+    return file
+
+
+def _hidden(staff: Browser, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', staff.page)
+    if found is None:
+        raise RuntimeError("the preview offers no confirmation")
+    return found.group(1)
+
+
+def _read(consumer: KafkaConsumer, good: int) -> None:
+    """Wait until so many products were published; each is counted once."""
+    seen: set[bytes] = set()
+    end = time.monotonic() + PATIENCE_SECONDS
+    while len(seen) < good:
+        if time.monotonic() > end:
+            raise RuntimeError(f"{len(seen)} of {good} events arrived in {PATIENCE_SECONDS} s")
+        for records in consumer.poll(timeout_ms=100).values():
+            seen |= {record.key for record in records if ("ce_type", PUBLISHED) in record.headers}
+
+
+def _verify(database: Database, staff: Browser, good: int) -> None:
+    if f"Imported: {good:,} new" not in staff.page:
+        raise RuntimeError("the back office did not say what it imported")
+    with psycopg.connect(database.url()) as superuser:
+        row = superuser.execute(
+            "SELECT (SELECT count(*) FROM catalog_product WHERE sku LIKE 'LAMP-%'),"
+            " (SELECT count(*) FROM inventory_stock WHERE sku LIKE 'LAMP-%'),"
+            " (SELECT count(*) FROM audit_auditentry WHERE message LIKE 'Imported%')"
+        ).fetchone()
+    if row != (good, good, good):
+        raise RuntimeError(f"{good} products, their stock and audit entries were to be there, and are {row}")
+
+
+@contextmanager
+def _catalogue_events(around: Surroundings) -> Iterator[KafkaConsumer]:
+    empty_topic(around.kafka, CATALOG.name, partitions=CATALOG.partitions)
+    consumer = KafkaConsumer(bootstrap_servers=around.kafka, auto_offset_reset="earliest", enable_auto_commit=False)
+    try:
+        consumer.assign([TopicPartition(CATALOG.name, number) for number in range(CATALOG.partitions)])
+        yield consumer
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def _back_office(around: Surroundings, database: Database) -> Iterator[Browser]:
+    """The admin as a process, with the store of the demonstration, and a member of staff logged in."""
+    port, password = free_port(), secrets.token_urlsafe()
+    settings = {
+        "TANDEM_ENVIRONMENT": "test",  # production asks for https and collected files, which change no figure
+        "TANDEM_DATABASE_URL": database.url("tandem_admin"),
+        "TANDEM_PORT": str(port),
+        "TANDEM_ADMIN_URL": f"http://127.0.0.1:{port}",
+        "TANDEM_STAFF_SECOND_FACTOR": "false",
+    }
+    passwords = {"TANDEM_DEMO_STAFF_PASSWORD": password, "TANDEM_DEMO_CUSTOMER_PASSWORD": password}
+    _manage(settings | passwords, "load_demo")
+    argv = ["gunicorn", "-c", "python:tandem_admin.gunicorn", "tandem_admin.wsgi"]
+    with (
+        around.service("admin", argv, settings),
+        Browser(settings["TANDEM_ADMIN_URL"], patience_seconds=PATIENCE_SECONDS) as browser,
+    ):
+        Staff(browser).log_in(STAFF, password)
+        yield browser
+
+
+def _manage(settings: dict[str, str], command: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TANDEM_", "OTEL_"))}
+    subprocess.run([program("tandem-manage"), command], env=environment | settings, check=True, capture_output=True)
