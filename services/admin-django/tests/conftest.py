@@ -21,6 +21,7 @@ from tandem_admin.users.services import register
 from tandem_local.databases import Database, copied_database
 
 from .dead_letters import Die, write_letters
+from .objects import OneOfEach
 from .store import Store
 
 PASSWORD = "correct horse battery"
@@ -130,3 +131,14 @@ def customer_id(admin_database: Database) -> UUID:
         ).fetchone()
         assert row
         return UUID(str(row[0]))
+
+
+@pytest.fixture
+def one_of_each(
+    make_product: Callable[..., Product],
+    make_user: Callable[..., User],
+    store: Store,
+    customer_id: UUID,
+    die: Die,
+) -> OneOfEach:
+    return OneOfEach(make_product, make_user, store, customer_id, die)

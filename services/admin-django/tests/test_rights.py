@@ -11,28 +11,17 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
 
-import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import models
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 from tandem_admin.acts import ActsAdmin
-from tandem_admin.audit.models import AuditEntry
-from tandem_admin.catalog.models import Product
-from tandem_admin.content.models import Banner, Page
-from tandem_admin.events.models import OutboxEvent
-from tandem_admin.events.services import Action, decide
-from tandem_admin.identity.clients import register_partner
-from tandem_admin.inventory.services import receive
 from tandem_admin.users.models import User
 from tandem_admin.users.roles import ROLES
 
-from .dead_letters import Die
-from .store import Store
+from .objects import OneOfEach
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "rights.md"
 NO_ROLE, SUPERUSER = "no role", "Superuser"
@@ -49,36 +38,6 @@ migration makes and superusers change; a person has as many as are needed. *No r
 class Right(NamedTuple):
     page: str
     action: str
-
-
-@pytest.fixture
-def one_of_each(
-    make_product: Callable[..., Product],
-    make_user: Callable[..., User],
-    store: Store,
-    customer_id: UUID,
-    die: Die,
-) -> dict[type[models.Model], models.Model]:
-    """An object for every page that there is."""
-    product = make_product("MUG", "published")
-    order_id = store.pay_order(customer_id)
-    receive(product, 5)
-    (letter,) = die(v1="dead/poison")
-    decide([letter], Action.REPLAY, why="the release is mended", decided_by="ada@example.com")
-    partner, _ = register_partner("Partner", ["feed:read"])
-    user = make_user("customer@example.com")
-    made = {type(obj): obj for obj in (product, product.category, product.stock, letter, partner, user)}
-    made[Group] = Group.objects.get(name="Auditor")
-    made[OutboxEvent] = OutboxEvent.objects.latest("pk")
-    made[Page] = Page.objects.create(slug="imprint", title="Imprint", body="Who we are")
-    made[Banner] = Banner.objects.create(title="Sale", link="page:sale", starts_at=timezone.now())
-    made[AuditEntry] = AuditEntry.objects.create(
-        actor=user, action="acted", object_type="users.user", object_id=str(user.pk), object_name=""
-    )
-    for model in admin.site._registry:
-        if model not in made:
-            made[model] = model._default_manager.filter(pk=order_id).first() or model._default_manager.latest("pk")
-    return made
 
 
 def tried(client: Client, page: "admin.ModelAdmin[Any]", obj: models.Model) -> Iterator[tuple[Right, bool]]:
@@ -122,8 +81,9 @@ def _table(rights: dict[Right, dict[str, bool]]) -> str:
 
 
 def test_the_table_of_rights_is_what_the_server_does(
-    client: Client, make_user: Callable[..., User], one_of_each: dict[type[models.Model], models.Model]
+    client: Client, make_user: Callable[..., User], one_of_each: OneOfEach
 ) -> None:
+    one = one_of_each()
     rights: dict[Right, dict[str, bool]] = {}
     for who in WHO:
         clerk = make_user(f"{who.replace(' ', '-').lower()}@example.com", is_staff=True, is_superuser=who == SUPERUSER)
@@ -131,7 +91,7 @@ def test_the_table_of_rights_is_what_the_server_does(
             clerk.groups.add(Group.objects.get(name=who))
         client.force_login(clerk)
         for model, page in admin.site._registry.items():
-            for right, passed in tried(client, page, one_of_each[model]):
+            for right, passed in tried(client, page, one[model]):
                 rights.setdefault(right, {})[who] = passed
 
     table = _table(rights)
