@@ -11,7 +11,7 @@ import typer
 from tandem_local.processes import ProcessFailed
 from tandem_local.stopping import StopRequested, stopping_on_signals
 
-from benchmarks.events import backlog, consumer, end_to_end, hold, latency, placement, product_import, relay
+from benchmarks.events import backlog, consumer, end_to_end, hold, latency, placement, product_import, relay, threads
 from benchmarks.events.machine import conditions
 from benchmarks.events.options import Options
 from benchmarks.events.plot import plot
@@ -26,6 +26,7 @@ MEASUREMENTS = {
     "consumer": consumer.measure,
     "end_to_end": end_to_end.measure,
     "import": product_import.measure,
+    "threads": threads.measure,
     "backlog": backlog.measure,
     "hold": hold.measure,
 }

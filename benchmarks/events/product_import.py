@@ -1,10 +1,7 @@
 """A file of products on the back office's page: its preview, and what is confirmed until all of it is in Kafka."""
 
 import csv
-import os
 import re
-import secrets
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +11,9 @@ import psycopg
 from kafka import KafkaConsumer, TopicPartition
 from tandem_contracts.topics import CATALOG
 from tandem_local.databases import Database
-from tandem_local.ports import free_port
-from tandem_local.programs import program
 from tandem_local.scenario.browser import Browser
-from tandem_local.scenario.staff import Staff
-from tandem_local.system import STAFF
 
+from benchmarks.events.back_office import back_office
 from benchmarks.events.options import Options
 from benchmarks.events.relay import relaying
 from benchmarks.events.results import Result, at_most, of_rounds
@@ -37,7 +31,11 @@ def measure(around: Surroundings, options: Options) -> Result:
     rows = options.events(ROWS)
     previews, imports, arrivals = [], [], []
     for _ in range(options.rounds):
-        with around.database() as database, _back_office(around, database) as staff, relaying(around, database):
+        with (
+            around.database() as database,
+            back_office(around, database, patience_seconds=PATIENCE_SECONDS) as staff,
+            relaying(around, database),
+        ):
             preview, answered, arrived = _round(around, database, staff, rows)
         previews.append(preview)
         imports.append(answered)
@@ -128,30 +126,3 @@ def _catalogue_events(around: Surroundings) -> Iterator[KafkaConsumer]:
         yield consumer
     finally:
         consumer.close()
-
-
-@contextmanager
-def _back_office(around: Surroundings, database: Database) -> Iterator[Browser]:
-    """The admin as a process, with the store of the demonstration, and a member of staff logged in."""
-    port, password = free_port(), secrets.token_urlsafe()
-    settings = {
-        "TANDEM_ENVIRONMENT": "test",  # production asks for https and collected files, which change no figure
-        "TANDEM_DATABASE_URL": database.url("tandem_admin"),
-        "TANDEM_PORT": str(port),
-        "TANDEM_ADMIN_URL": f"http://127.0.0.1:{port}",
-        "TANDEM_STAFF_SECOND_FACTOR": "false",
-    }
-    passwords = {"TANDEM_DEMO_STAFF_PASSWORD": password, "TANDEM_DEMO_CUSTOMER_PASSWORD": password}
-    _manage(settings | passwords, "load_demo")
-    argv = ["gunicorn", "-c", "python:tandem_admin.gunicorn", "tandem_admin.wsgi"]
-    with (
-        around.service("admin", argv, settings),
-        Browser(settings["TANDEM_ADMIN_URL"], patience_seconds=PATIENCE_SECONDS) as browser,
-    ):
-        Staff(browser).log_in(STAFF, password)
-        yield browser
-
-
-def _manage(settings: dict[str, str], command: str) -> None:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TANDEM_", "OTEL_"))}
-    subprocess.run([program("tandem-manage"), command], env=environment | settings, check=True, capture_output=True)

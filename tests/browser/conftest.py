@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from threading import Event
 
 import httpx
@@ -18,6 +19,7 @@ from tandem_local.scenario.customer import Customer, log_in
 from tandem_local.system import CUSTOMER, STAFF, System, running_system
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+FORTNIGHT, MOST_PIECES = 14, 99
 SERIOUS = ("serious", "critical")
 
 
@@ -91,6 +93,31 @@ def any_sku(system: System) -> str:
     """Something that is for sale."""
     products = httpx.get(f"{system.api_url}/v1/products").json()["items"]
     return str(products[0]["sku"])
+
+
+@pytest.fixture(scope="session")
+def fortnight(customer: Customer, system: System) -> None:
+    """Two weeks of orders, more from day to day; the time they were placed at is all that is made up."""
+    skus = [product["sku"] for product in httpx.get(f"{system.api_url}/v1/products").json()["items"]]
+    random = Random(14)
+    per_day = [1 + day // 4 for day in range(FORTNIGHT)]
+    orders = [(_some_order(customer, skus, random), day) for day, count in enumerate(per_day) for _ in range(count)]
+    for order_id, _ in orders:
+        with customer.following(order_id) as entries:
+            assert any(entry.state in ("paid", "rejected") for entry in entries)
+    url = system.wiring.settings("tandem_owner")["TANDEM_DATABASE_URL"]
+    with psycopg.connect(url) as owner:
+        owner.cursor().executemany(
+            "UPDATE orders_order SET placed_at = placed_at - make_interval(days => %s) WHERE id = %s",
+            [(FORTNIGHT - 1 - day, order_id) for order_id, day in orders],
+        )
+
+
+def _some_order(customer: Customer, skus: list[str], random: Random) -> str:
+    """Of two products; a tenth asks for more pieces than there are."""
+    quantity = MOST_PIECES if random.random() < 0.1 else 1
+    order_id, _ = customer.place_order(dict.fromkeys(random.sample(skus, 2), quantity))
+    return order_id
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What staff do all day, in a real browser."""
 
-import io
 import re
 import uuid
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 from psycopg.types.json import Jsonb
 from tandem_local.scenario.customer import Customer
@@ -18,10 +17,14 @@ Look = Callable[[Page, str], None]
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
+    """A cup, drawn."""
+    image = Image.new("RGB", (600, 400), "#f5efe6")
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((340, 150, 440, 270), outline="teal", width=22)
+    draw.rounded_rectangle((190, 110, 390, 320), radius=28, fill="teal")
+    draw.ellipse((190, 92, 390, 132), fill="#0b5d5d")
     path = tmp_path / "cup.png"
-    written = io.BytesIO()
-    Image.new("RGB", (600, 400), "teal").save(written, "PNG")
-    path.write_bytes(written.getvalue())
+    image.save(path)
     return path
 
 
@@ -30,6 +33,7 @@ def wait_until_paid(customer: Customer, order_id: str) -> None:
         assert any(entry.state == "paid" for entry in entries)
 
 
+@pytest.mark.usefixtures("fortnight")
 def test_the_day_begins_with_figures_that_lead_on(staff: Page, customer: Customer, any_sku: str, look: Look) -> None:
     order_id, _ = customer.place_order({any_sku: 1})
     wait_until_paid(customer, order_id)
@@ -46,6 +50,7 @@ def test_a_product_is_drafted_with_a_picture_and_published(staff: Page, picture:
     staff.goto("/admin/catalog/product/add/")
     staff.locator("[name=sku]").fill(sku)
     staff.locator("[name=name]").fill("Teal cup")
+    staff.locator("[name=description]").fill("Stoneware, thrown by hand, glazed in teal. Holds 300 ml.")
     staff.locator("[name=price]").fill("12.50")
     staff.locator(".select2-selection").first.click()
     staff.locator(".select2-search__field").fill("Desk")

@@ -31,6 +31,15 @@ class Browser:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    @property
+    def base_url(self) -> str:
+        return str(self._client.base_url)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Whoever has them is logged in as the person is."""
+        return dict(self._client.cookies)
+
     def open(self, url: str) -> str:
         """Go to `url`, and on with its redirects; returns where that ended."""
         return self._arrive(self._client.get(url))

@@ -17,7 +17,7 @@ from tandem_admin.orders.presentation import STATE_COLORS
 
 # From here on somebody should look: an idle relay publishes within a tenth of a second.
 OUTBOX_LATE_SECONDS = 30
-CHART_HEIGHT, BAR_STEP = 32, 12
+CHART_HEIGHT, BAR_STEP = 32, 18
 
 
 @dataclass(frozen=True)
