@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from benchmarks.events.surroundings import Surroundings
+from benchmarks.measuring.surroundings import Surroundings
 
 Event = tuple[UUID, str]
 """An aggregate and an event type: each of our orders has at most one of a type."""
@@ -35,6 +35,6 @@ def noting_arrivals(around: Surroundings) -> Iterator[Arrivals]:
     """Note the arrival of every order's event at a consumer while the block runs."""
     file = around.home / f"arrivals-{around.next_number()}"
     arrivals = Arrivals(file)
-    with around.process("arrivals", around.module("peers.arrivals", str(file)), {}) as process:
+    with around.process("arrivals", around.module("events.peers.arrivals", str(file)), {}) as process:
         process.wait_until(lambda: arrivals.listening, stop=around.stop)
         yield arrivals

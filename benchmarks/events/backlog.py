@@ -4,11 +4,11 @@ import asyncio
 import shutil
 from statistics import median
 
-from benchmarks.events.options import Options
 from benchmarks.events.relay import RELAY, publish
-from benchmarks.events.results import Result, at_least, number, of_rounds
-from benchmarks.events.surroundings import Surroundings
 from benchmarks.events.topic import rate, rate_between
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, at_least, number, of_rounds
+from benchmarks.measuring.surroundings import Surroundings
 
 WINDOWS = 20
 # In Postgres with its log, and in Kafka.

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 
-from benchmarks.events.store import basket
+from benchmarks.measuring.store import basket
 
 CREATED, UNAVAILABLE = 201, 503
 

@@ -9,11 +9,11 @@ from psycopg.rows import class_row
 from tandem_contracts.envelope import to_kafka
 from tandem_local.databases import Database
 
-from benchmarks.events.options import Options
 from benchmarks.events.outbox import COLUMNS, VERSIONS, Row, fill
 from benchmarks.events.peers.effects import TABLE
-from benchmarks.events.results import Result, at_least, of_rounds
-from benchmarks.events.surroundings import Surroundings, make_topic
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, at_least, of_rounds
+from benchmarks.measuring.surroundings import Surroundings, make_topic
 
 SET, ALONE, SEQUENCE = "consumer, SetHandler", "consumer, Handler", "one transaction a message"
 PROCESS = {SET: ["peers.consumer", "set"], ALONE: ["peers.consumer", "alone"], SEQUENCE: ["peers.plain_consumer"]}
@@ -53,7 +53,7 @@ def _consume(around: Surroundings, database: Database, subject: str, topic: str,
     name = f"benchmark-{around.next_number()}"
     file = around.home / name
     module, *kind = PROCESS[subject]
-    argv = around.module(module, *kind, name, topic, str(events), str(file))
+    argv = around.module(f"events.{module}", *kind, name, topic, str(events), str(file))
     with around.process(module, argv, {"TANDEM_DATABASE_URL": database.url("tandem_worker")}) as process:
         process.wait(seconds=SECONDS, stop=around.stop)
     with psycopg.connect(database.url()) as superuser:

@@ -14,12 +14,12 @@ from tandem_runtime import eventloop
 
 from benchmarks.events.arrivals import noting_arrivals
 from benchmarks.events.clients import Clients, Load
-from benchmarks.events.options import Options
 from benchmarks.events.placement import placing_api
 from benchmarks.events.relay import relaying
-from benchmarks.events.results import Result, of_rounds, percentile
-from benchmarks.events.store import Identities, furnish
-from benchmarks.events.surroundings import Surroundings, empty_topic
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, of_rounds, percentile
+from benchmarks.measuring.store import Identities, furnish
+from benchmarks.measuring.surroundings import Surroundings, empty_topic
 
 # What two processors bear with ease, and the rate that was asked for.
 ORDERS_A_SECOND = (20, 50)

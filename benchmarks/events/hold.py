@@ -11,12 +11,12 @@ from tandem_contracts.topics import ORDERS
 from tandem_local.databases import Database
 from tandem_local.processes import Running
 
-from benchmarks.events.options import Options
 from benchmarks.events.outbox import VERSIONS, fill
 from benchmarks.events.relay import relaying
-from benchmarks.events.results import Result, at_most, number, of_rounds
-from benchmarks.events.surroundings import Surroundings
 from benchmarks.events.topic import rate, reading
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, at_most, number, of_rounds
+from benchmarks.measuring.surroundings import Surroundings
 
 EVENTS = 50_000
 

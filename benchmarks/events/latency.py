@@ -12,10 +12,10 @@ from tandem_local.databases import Database
 from tandem_runtime import eventloop
 from tandem_tables.hints import OutboxHint
 
-from benchmarks.events.options import Options
 from benchmarks.events.outbox import PLACED
-from benchmarks.events.results import Result, at_most, of_rounds, percentile
-from benchmarks.events.surroundings import Surroundings
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, at_most, of_rounds, percentile
+from benchmarks.measuring.surroundings import Surroundings
 
 RATES = (100, 500)
 SECONDS = 15.0

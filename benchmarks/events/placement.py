@@ -14,10 +14,10 @@ from tandem_runtime import eventloop
 
 from benchmarks.events.ceiling import ROLE, log_statements, logged, script, transactions_per_second
 from benchmarks.events.clients import Clients, Load
-from benchmarks.events.options import Options
-from benchmarks.events.results import Result, at_least, of_rounds, percentile
-from benchmarks.events.store import API_URL, ISSUER, Identities, furnish
-from benchmarks.events.surroundings import Surroundings
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, at_least, of_rounds, percentile
+from benchmarks.measuring.store import API_URL, ISSUER, Identities, furnish
+from benchmarks.measuring.surroundings import Surroundings
 
 CLIENTS = (1, 8, 32, 128)
 SECONDS = 6.0

@@ -9,12 +9,12 @@ from tandem_contracts.topics import ORDERS
 from tandem_local.databases import Database
 from tandem_local.processes import Running
 
-from benchmarks.events.options import Options
 from benchmarks.events.outbox import VERSIONS, fill, settle
 from benchmarks.events.peers.procrastinate_relay import defer_all
-from benchmarks.events.results import Result, at_least, of_rounds
-from benchmarks.events.surroundings import Surroundings
 from benchmarks.events.topic import Sample, rate, reading
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, at_least, of_rounds
+from benchmarks.measuring.surroundings import Surroundings
 
 RELAY, NAIVE, QUEUE = "tandem-worker relay", "one by one", "procrastinate"
 BACKLOG = {RELAY: 100_000, NAIVE: 5_000, QUEUE: 5_000}
@@ -76,7 +76,7 @@ def _publisher(around: Surroundings, database: Database, subject: str) -> Iterat
             yield process
         return
     module = {NAIVE: "peers.naive_relay", QUEUE: "peers.procrastinate_relay"}[subject]
-    with around.process(module, around.module(module), {"TANDEM_DATABASE_URL": database.url()}) as process:
+    with around.process(module, around.module(f"events.{module}"), {"TANDEM_DATABASE_URL": database.url()}) as process:
         yield process
 
 

@@ -6,10 +6,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.events.ceiling import logged, script
-from benchmarks.events.plot import plot
-from benchmarks.events.results import Result, at_least, at_most, load, number, of_rounds, percentile, save
-from benchmarks.events.table import markdown
 from benchmarks.events.topic import Sample, rate, rate_between
+from benchmarks.measuring.plot import plot
+from benchmarks.measuring.results import Result, at_least, at_most, load, number, of_rounds, percentile, save
+from benchmarks.measuring.table import markdown
 
 RESULT = Result(
     title="Publishing <a backlog>",
@@ -60,7 +60,7 @@ def test_results_are_kept_with_all_they_have(tmp_path: Path) -> None:
 
 
 def test_the_table_tells_medians_spread_and_which_aims_were_missed() -> None:
-    table = markdown({"relay": RESULT})
+    table = markdown("Measured", "make bench-events", "events.svg", {"relay": RESULT})
     assert "| relay | 100 waiting | 20.0 events/s | 10.0 to 30.0 |" in table
     assert "- met: 20/s; reached 20.0/s\n- **missed**: 5 ms; reached 5.10 ms\n- a note" in table
     assert "cores 2" in table

@@ -21,7 +21,7 @@ from tandem_contracts.orders import OrderedLine, OrderPlaced
 from tandem_contracts.payloads import Money
 from tandem_contracts.registry import event_type_of
 
-from benchmarks.events.store import AUDIENCE, ISSUER
+from benchmarks.measuring.store import AUDIENCE, ISSUER
 
 # The identity provider's, in PEM.
 PUBLIC_KEY = os.environ.get("BENCHMARK_PUBLIC_KEY", "")

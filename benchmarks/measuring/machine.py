@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from tandem_local.jars import locked_jars
 
-from benchmarks.events.surroundings import ROOT, Surroundings
+from benchmarks.measuring.surroundings import ROOT, Surroundings
 
 
 def conditions(surroundings: Surroundings, *, rounds: int) -> dict[str, str]:

@@ -9,8 +9,8 @@ class Options:
 
     rounds: int
     quick: bool
-    rows: int
-    hold_seconds: int
+    rows: int = 0
+    hold_seconds: int = 0
 
     def seconds(self, full: float) -> float:
         return full / 10 if self.quick else full

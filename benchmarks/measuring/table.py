@@ -2,29 +2,23 @@
 
 from collections.abc import Mapping
 
-from benchmarks.events.results import RESULTS, Result, number
-
-TABLE = RESULTS.with_suffix(".md")
-PLOT = RESULTS.with_suffix(".svg")
-
-INTRODUCTION = (
-    "Made by `make bench-events`; [docs/performance.md](../../docs/performance.md) says what each figure means and what"
-    " bounds it. Medians of the rounds, with the lowest and the highest."
-)
+from benchmarks.measuring.results import Result, number
 
 
-def markdown(results: Mapping[str, Result]) -> str:
+def markdown(title: str, target: str, plot: str, results: Mapping[str, Result]) -> str:
+    """`target` makes it, and `plot` is the file beside it."""
     parts = [
-        "# The event backbone, measured",
-        INTRODUCTION,
-        f"![The figures as bars]({PLOT.name})",
+        f"# {title}",
+        f"Made by `{target}`; [docs/performance.md](../../docs/performance.md) says what each figure means and what"
+        " bounds it. Medians of the rounds, with the lowest and the highest.",
+        f"![The figures as bars]({plot})",
     ]
     for name, result in results.items():
         parts += [
             f"## {result.title}",
             _figures(result),
             _remarks(result),
-            f"<sub>`make bench-events ONLY={name}`: {_conditions(result)}</sub>",
+            f"<sub>`{target} ONLY={name}`: {_conditions(result)}</sub>",
         ]
     return "\n\n".join(parts) + "\n"
 

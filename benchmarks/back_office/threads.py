@@ -11,11 +11,11 @@ from tandem_local.databases import Database
 from tandem_local.scenario.browser import Browser
 from tandem_runtime import eventloop
 
-from benchmarks.events.back_office import back_office
-from benchmarks.events.options import Options
-from benchmarks.events.results import Result, of_rounds, percentile
-from benchmarks.events.store import furnish
-from benchmarks.events.surroundings import Surroundings
+from benchmarks.back_office.staff import back_office
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, of_rounds, percentile
+from benchmarks.measuring.store import furnish
+from benchmarks.measuring.surroundings import Surroundings
 
 THREADS = (1, 2, 4, 8, 16)
 CLIENTS = 16

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from benchmarks.events.results import Result, Series, number
+from benchmarks.measuring.results import Result, Series, number
 
 WIDTH, LABELS, BARS, ROW = 900, 330, 440, 20
 OURS, PEER, SPREAD = "#0f766e", "#a8a29e", "#1c1917"

@@ -71,7 +71,7 @@ class Surroundings:
 
     def module(self, name: str, *arguments: str) -> list[str]:
         """The command that runs a module of the benchmarks as a process of its own."""
-        return [program("python"), "-m", f"benchmarks.events.{name}", *arguments]
+        return [program("python"), "-m", f"benchmarks.{name}", *arguments]
 
 
 @contextmanager

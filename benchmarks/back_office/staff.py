@@ -13,7 +13,7 @@ from tandem_local.scenario.browser import Browser
 from tandem_local.scenario.staff import Staff
 from tandem_local.system import STAFF
 
-from benchmarks.events.surroundings import Surroundings
+from benchmarks.measuring.surroundings import Surroundings
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from tandem_contracts.topics import CATALOG
 from tandem_local.databases import Database
 from tandem_local.scenario.browser import Browser
 
-from benchmarks.events.back_office import back_office
-from benchmarks.events.options import Options
+from benchmarks.back_office.staff import back_office
 from benchmarks.events.relay import relaying
-from benchmarks.events.results import Result, at_most, of_rounds
-from benchmarks.events.surroundings import Surroundings, empty_topic
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Result, at_most, of_rounds
+from benchmarks.measuring.surroundings import Surroundings, empty_topic
 
 ROWS = 10_000
 ONE_IN_SO_MANY_IS_BAD = 100

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-RESULTS = Path(__file__).parents[1] / "results" / "events.json"
+RESULTS = Path(__file__).parents[1] / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def number(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def load(file: Path = RESULTS) -> dict[str, Result]:
+def load(file: Path) -> dict[str, Result]:
     """The results of the last runs by measurement; empty when there was none."""
     if not file.exists():
         return {}
@@ -80,7 +80,7 @@ def load(file: Path = RESULTS) -> dict[str, Result]:
     return {name: _result(result) for name, result in stored.items()}
 
 
-def save(results: Mapping[str, Result], file: Path = RESULTS) -> None:
+def save(results: Mapping[str, Result], file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=1) + "\n")
 
