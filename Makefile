@@ -10,7 +10,7 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-events bench-back-office lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ bench-events: ## measure the events' way (ONLY=relay ROUNDS=5 QUICK=1; for ONLY=
 	@$(UV) sync --frozen --inexact --quiet --group bench
 	$(RUN) python -m benchmarks.events $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) \
 		$(if $(ROWS),--rows $(ROWS)) $(if $(HOLD),--hold $(HOLD))
+
+bench-api: ## Django and FastAPI side by side, and the API's reads; needs wrk (ONLY=page ROUNDS=5 QUICK=1)
+	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
+	@$(UV) sync --frozen --inexact --quiet --group bench
+	$(RUN) python -m benchmarks.api $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
 bench-back-office: ## measure the back office (ONLY=import ROUNDS=5 QUICK=1)
 	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds

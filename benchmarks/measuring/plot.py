@@ -1,11 +1,16 @@
-"""The figures as bars: a panel a measurement, a bar for each median, a line from the lowest to the highest."""
+"""The figures as bars: a panel a measurement, a bar for each median, a line from the lowest to the highest.
+
+What was measured under several numbers of clients is drawn as curves.
+"""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from benchmarks.measuring.curves import clients_of, curves
 from benchmarks.measuring.results import Result, Series, number
 
 WIDTH, LABELS, BARS, ROW = 900, 330, 440, 20
+WIDE = 1340  # three panels of curves
 OURS, PEER, SPREAD = "#0f766e", "#a8a29e", "#1c1917"
 STYLE = "font: 12px ui-sans-serif, system-ui, sans-serif; fill: #1c1917"
 
@@ -17,13 +22,19 @@ def plot(results: Mapping[str, Result]) -> str:
     for result in results.values():
         parts.append(f'<text x="16" y="{top + 14}" style="font-weight: 600">{escape(result.title)}</text>')
         top += 26
-        scales = _scales(result.series)
-        for series in result.series:
+        if result.by_clients:
+            panels, height = curves(result, top)
+            parts += panels
+            top += height
+        bars = [series for series in result.series if not (result.by_clients and clients_of(series))]
+        scales = _scales(bars)
+        for series in bars:
             parts.append(_bar(series, top, scales[series.unit]))
             top += ROW
         top += 18
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}">'
-    background = f'<rect width="{WIDTH}" height="{top}" fill="#ffffff"/>'
+    width = WIDE if any(result.by_clients for result in results.values()) else WIDTH
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top}" width="{width}" height="{top}">'
+    background = f'<rect width="{width}" height="{top}" fill="#ffffff"/>'
     return "\n".join([head, background, f'<g style="{STYLE}">', *parts, "</g>", "</svg>", ""])
 
 

@@ -47,6 +47,8 @@ class Result:
     aims: list[Aim]
     notes: list[str]
     conditions: dict[str, str] = field(default_factory=dict)
+    by_clients: bool = False
+    """Whether the cases are numbers of clients: a row each, beside the subjects, for each unit."""
 
 
 def of_rounds(subject: str, case: str, unit: str, values: list[float], *, peer: bool = False) -> Series:

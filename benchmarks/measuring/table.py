@@ -11,7 +11,7 @@ def markdown(title: str, target: str, plot: str, results: Mapping[str, Result]) 
         f"# {title}",
         f"Made by `{target}`; [docs/performance.md](../../docs/performance.md) says what each figure means and what"
         " bounds it. Medians of the rounds, with the lowest and the highest.",
-        f"![The figures as bars]({plot})",
+        f"![The figures]({plot})",
     ]
     for name, result in results.items():
         parts += [
@@ -28,17 +28,30 @@ def text(result: Result) -> str:
     lines = [result.title]
     for series in result.series:
         figure = f"{number(series.median)} {series.unit}"
-        lines.append(f"  {series.subject:<28} {series.case:<24} {figure:>18}   ({series.spread})")
+        lines.append(f"  {series.subject:<28} {series.case:<24} {figure:>24}   ({series.spread})")
     lines += [f"  {'met   ' if aim.met else 'MISSED'} {aim.text}; reached {aim.reached}" for aim in result.aims]
     return "\n".join([*lines, *(f"  {note}" for note in result.notes)])
 
 
 def _figures(result: Result) -> str:
+    if result.by_clients:
+        return "\n\n".join(_grid(result, unit) for unit in dict.fromkeys(series.unit for series in result.series))
     rows = [
         f"| {series.subject} | {series.case} | {number(series.median)} {series.unit} | {series.spread} |"
         for series in result.series
     ]
     return "\n".join(["| | | median | lowest to highest |", "|---|---|---:|---:|", *rows])
+
+
+def _grid(result: Result, unit: str) -> str:
+    """Medians: a row for each case, a column for each subject."""
+    medians = {(series.case, series.subject): series.median for series in result.series if series.unit == unit}
+    subjects = list(dict.fromkeys(subject for _, subject in medians))
+    rows = [
+        f"| {case} | {' | '.join(number(medians[case, subject]) for subject in subjects)} |"
+        for case in dict.fromkeys(case for case, _ in medians)
+    ]
+    return "\n".join([f"| {unit} | {' | '.join(subjects)} |", f"|---|{'---:|' * len(subjects)}", *rows])
 
 
 def _remarks(result: Result) -> str:

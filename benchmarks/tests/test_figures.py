@@ -66,6 +66,24 @@ def test_the_table_tells_medians_spread_and_which_aims_were_missed() -> None:
     assert "cores 2" in table
 
 
+def test_what_depends_on_the_number_of_clients_is_a_grid_and_curves() -> None:
+    series = [
+        of_rounds(subject, case, "answers/s", [factor * 100.0])
+        for factor, subject in enumerate(("slow", "fast"), start=1)
+        for case in ("1 client", "1,000 clients")
+    ]
+    memory = of_rounds("fast", "after all of it", "MiB", [90.0])
+    result = Result("Reads", [*series, memory], [], [], {"cores": "2"}, by_clients=True)
+    table = markdown("Measured", "make bench-api", "api.svg", {"reads": result})
+    assert "| answers/s | slow | fast |\n|---|---:|---:|\n| 1 client | 100 | 200 |" in table
+    assert "| MiB | fast |" in table
+    drawn = ET.fromstring(plot({"reads": result}))
+    assert len(drawn.findall(".//{*}polyline")) == 2
+    texts = [text.text for text in drawn.findall(".//{*}text")]
+    assert "1,000" in texts
+    assert "fast, after all of it" in texts
+
+
 def test_the_plot_has_a_bar_for_each_figure_on_one_scale() -> None:
     root = ET.fromstring(plot({"relay": RESULT}))
     bars = [float(bar.attrib["width"]) for bar in root.iter("{http://www.w3.org/2000/svg}rect")][1:]

@@ -98,6 +98,10 @@ class Running:
             for child in psutil.Process(self._process.pid).children():
                 os.killpg(child.pid, number)
 
+    def memory_bytes(self) -> int:
+        """What the command and what it started have in memory (PSS): what they share is counted once."""
+        return sum(one.memory_full_info().pss for one in psutil.Process(self._process.pid).children(recursive=True))
+
     def ask_to_stop(self) -> None:
         """Begin to stop it; `stop()` waits for the end."""
         if self._process.stdin is not None:

@@ -1,0 +1,1 @@
+"""The same small service, as each framework's users would write it."""
