@@ -124,7 +124,11 @@ class OrderRequestRefused(OrderEvent):
     request: str = Field(description="the refused event's type", examples=["order.shipment_registered.v1"])
     state: str = Field(description="the order's state when the request was handled")
     cause: str = Field(
-        default="state", description="state, amount (more than is left), currency; others may follow", examples=["state"]
+        default="state",
+        description="state, amount (more than is left), currency; others may follow",
+        examples=["state"],
     )
-    left: Money | None = Field(default=None, description="what could still be given back, when the amount was the cause")
+    left: Money | None = Field(
+        default=None, description="what could still be given back, when the amount was the cause"
+    )
     request_version: RequestVersion | None = None
