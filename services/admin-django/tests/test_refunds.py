@@ -94,6 +94,15 @@ class TestAsking:
         assert response.context["form"].errors.keys() == {"reason"}
         assert requests_of(order_id) == []
 
+    def test_of_an_order_that_is_cancelled_is_refused_for_that(
+        self, staff: Client, store: Store, order_id: UUID
+    ) -> None:
+        store.refund(order_id, 4, 2980)
+        store.advance(order_id, "cancelled")
+        response = staff.post(act(order_id), {"amount": "10.00", "reason": "because"})
+        assert response.status_code == 409
+        assert "An order that is cancelled cannot be refunded" in response.content.decode()
+
     def test_sees_what_went_back_meanwhile(self, store: Store, order_id: UUID) -> None:
         stale = Order.objects.get(pk=order_id)
         store.refund(order_id, 4, 2000)

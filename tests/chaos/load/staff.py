@@ -50,6 +50,8 @@ class StaffDesk:
         except httpx.HTTPError as error:
             self._browser = None
             return None, repr(error)
+        if browser.url.endswith(f"/{act}/"):
+            return REFUSED, "the form is shown again, with its errors"
         return 200, ""
 
     def _logged_in(self) -> Browser:

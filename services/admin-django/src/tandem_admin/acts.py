@@ -91,8 +91,10 @@ class ActsAdmin(AuditedAdmin):
         if not self.may_act(request, act, obj):
             raise PermissionDenied
         form = act.form(request.POST if request.method == "POST" else None, **act.about(obj))
-        refused: str | None = act.refusal(obj) if request.method == "GET" else None
-        if request.method == "POST" and form.is_valid():
+        # Who acts is refused by what is true in the transaction; who errs, or only looks, by what is true now.
+        acting = request.method == "POST" and form.is_valid()
+        refused: str | None = None if acting else act.refusal(obj)
+        if acting:
             try:
                 message = self._perform(request, obj, act, form)
             except ActRefusedError as refusal:
