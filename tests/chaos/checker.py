@@ -17,6 +17,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     money.nobody_is_charged_twice,
     money.money_is_where_the_state_says,
     money.attempts_are_settled,
+    money.every_refund_is_given_once,
     stock.stock_equals_its_ledger,
     stock.stock_is_what_was_bought_less_what_was_sold,
     events.every_event_is_in_kafka_in_order,

@@ -1,4 +1,4 @@
-"""Evidence of a small sound world, for the checker's tests to break: four orders and a record that is no event."""
+"""Evidence of a small sound world, for the checker's tests to break: five orders and a record that is no event."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -12,7 +12,9 @@ BOUGHT = 100
 SKU = "CHAOS-03"
 PRICE = 1111
 QUANTITY = 2
+PART = 500
 SHIPPED, REJECTED, CANCELLED, POISONED = "order-shipped", "order-rejected", "order-cancelled", "order-poisoned"
+PARTLY = "order-refunded-in-part"
 
 Told = tuple[str, str | None]
 # Of each order: its events in short, and the state that each led to.
@@ -22,8 +24,19 @@ STORIES: dict[str, list[Told]] = {
     REJECTED: [("placed", "placed"), ("rejected", "rejected")],
     CANCELLED: [*BEGUN, ("cancellation_requested", None), ("cancelled", "cancelled")],
     POISONED: BEGUN,
+    PARTLY: [*BEGUN, ("refund_requested", None), ("partially_refunded", None)],
 }
-MOVED = {SHIPPED: ("reservation", "shipment"), CANCELLED: ("reservation", "release"), POISONED: ("reservation",)}
+MOVED = {
+    SHIPPED: ("reservation", "shipment"),
+    CANCELLED: ("reservation", "release"),
+    POISONED: ("reservation",),
+    PARTLY: ("reservation",),
+}
+# Of each order: what was given back, and by which request, its version 4.
+REFUNDED = {
+    CANCELLED: (PRICE * QUANTITY, "order.cancellation_requested.v1"),
+    PARTLY: (PART, "order.refund_requested.v1"),
+}
 CHANGES = {"reservation": (-QUANTITY, QUANTITY), "release": (QUANTITY, -QUANTITY), "shipment": (0, -QUANTITY)}
 
 
@@ -69,11 +82,17 @@ def sound_world() -> World:
     world = World()
     for table in ("orders_order", "orders_orderline", "orders_timelineentry", "orders_idempotencykey", "events_stream"):
         world.tables[table] = []
-    for table in ("events_consumerposition", "events_outboxevent", "events_deadletter", "orders_paymentattempt"):
+    for table in (
+        "events_consumerposition",
+        "events_outboxevent",
+        "events_deadletter",
+        "orders_paymentattempt",
+        "refunds_refund",
+    ):
         world.tables[table] = []
     world.tables["inventory_stockmovement"] = [_movement("receipt", BOUGHT, 0)]
     world.tables["inventory_stock"] = [
-        {"sku": SKU, "available": BOUGHT - 2 * QUANTITY, "reserved": QUANTITY},
+        {"sku": SKU, "available": BOUGHT - 3 * QUANTITY, "reserved": 2 * QUANTITY},
     ]
     for order_id, story in STORIES.items():
         _tell(world, order_id, story)
@@ -93,27 +112,36 @@ def _tell(world: World, order_id: str, story: list[Told]) -> None:
     key = {"key": f"key-{order_id}", "response_status": 201, "response_body": {"id": order_id}}
     tables["orders_idempotencykey"].append(key)
     state = [state for _, state in story if state][-1]
-    tables["orders_order"].append({"id": order_id, "state": state, "total_amount": PRICE * QUANTITY})
+    amounts = {"total_amount": PRICE * QUANTITY, "refunded_amount": 0, "refunding_amount": 0}
+    tables["orders_order"].append({"id": order_id, "state": state, **amounts})
     tables["orders_orderline"].append({"order_id": order_id, "sku": SKU, "quantity": QUANTITY})
     for version, (kind, led_to) in enumerate(story, start=1):
         entry = {"order_id": order_id, "version": version, "event_type": f"order.{kind}.v1", "state": led_to}
-        tables["orders_timelineentry"].append(entry | {"payload": {}})
+        answers = {"request_version": 4} if kind == "partially_refunded" else {}
+        tables["orders_timelineentry"].append(entry | {"payload": answers})
         world.publish(order_id, version, kind)
     stream = {"aggregate_type": "order", "aggregate_id": order_id, "version": len(story)}
     tables["events_stream"].append(stream)
     tables["events_consumerposition"].append(stream | {"consumer": GROUP})
     tables["inventory_stockmovement"] += [_movement(reason, *CHANGES[reason]) for reason in MOVED.get(order_id, ())]
     if any(kind == "paid" for kind, _ in story):
-        _pay(world, order_id, refunded=state == "cancelled")
+        _pay(world, order_id)
 
 
-def _pay(world: World, order_id: str, *, refunded: bool) -> None:
-    state, amount = "refunded" if refunded else "captured", PRICE * QUANTITY
+def _pay(world: World, order_id: str) -> None:
+    amount, (refunded, request) = PRICE * QUANTITY, REFUNDED.get(order_id, (0, ""))
+    state = status = "refunded" if refunded == amount else "captured"
     attempt = {"id": f"attempt-{order_id}", "order_id": order_id, "state": state, "provider_id": f"pay-{order_id}"}
     world.tables["orders_paymentattempt"].append(attempt)
-    world.payments.append({"id": f"pay-{order_id}", "reference": order_id, "status": state})
-    for kind in ("authorisation", "capture", *(["refund"] if refunded else [])):
+    for kind in ("authorisation", "capture"):
         world.ledger.append({"type": kind, "reference": order_id, "amount": amount})
+    if refunded:
+        status = "refunded" if state == "refunded" else "partially_refunded"
+        world.ledger.append({"type": "refund", "reference": order_id, "amount": refunded})
+        refund = {"order_id": order_id, "request_version": 4, "request_type": request}
+        world.tables["refunds_refund"].append(refund | {"amount": refunded, "state": "refunded"})
+        world.row("orders_order", id=order_id)["refunded_amount"] = refunded
+    world.payments.append({"id": f"pay-{order_id}", "reference": order_id, "status": status})
 
 
 def _poison(world: World) -> None:

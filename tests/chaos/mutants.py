@@ -117,6 +117,16 @@ MUTANTS = (
         ("nobody_is_charged_twice",),
     ),
     Mutant(
+        "new-refund-key",
+        "Each try to give money back has an idempotency key of its own.",
+        (
+            Edit("payments/provider.py", 'key=f"refund-{refund_id}"', 'key=f"refund-{uuid4()}"'),
+            Edit("payments/provider.py", "from uuid import UUID\n", "from uuid import UUID, uuid4\n"),
+        ),
+        (Burst("silent", ("orders-1→payment", "orders-2→payment"), every=5, seconds=6), Burst("kill", ORDERS, every=7)),
+        ("every_refund_is_given_once",),
+    ),
+    Mutant(
         "check-then-decrement",
         "Stock is looked at first and taken later, with nothing that holds it in between.",
         (

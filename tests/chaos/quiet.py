@@ -15,6 +15,7 @@ LOOKS = 2
 UNFINISHED = """
     SELECT (SELECT count(*) FROM events_outboxevent),
            (SELECT count(*) FROM orders_paymentattempt WHERE state IN ('sending', 'unknown')),
+           (SELECT count(*) FROM refunds_refund WHERE state IN ('sending', 'unknown')),
            (SELECT count(*) FROM orders_order WHERE state IN ('placed', 'reserved') AND NOT EXISTS (
                SELECT FROM events_deadletter AS letter WHERE letter.aggregate_id = orders_order.id))
 """
@@ -38,7 +39,8 @@ def _left(stage: Stage) -> str:
     try:
         with psycopg.connect(stage.superuser_url(), connect_timeout=5) as connection:
             row = connection.execute(UNFINISHED).fetchone() or ()
-        counts = dict(zip(("events in the outbox", "open payment attempts", "unfinished orders"), row, strict=True))
+        things = ("events in the outbox", "open payment attempts", "open refunds", "unfinished orders")
+        counts = dict(zip(things, row, strict=True))
         counts["records not consumed"] = lag(stage.bootstrap_servers())
     except (psycopg.OperationalError, KafkaError, OSError) as error:
         return repr(error)

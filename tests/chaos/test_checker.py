@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from chaos.__main__ import app
 from chaos.checker import INVARIANTS, violations
 from chaos.evidence import read_evidence
-from chaos.example import CANCELLED, POISONED, REJECTED, SHIPPED, SKU, World, sound_world
+from chaos.example import CANCELLED, PARTLY, POISONED, REJECTED, SHIPPED, SKU, World, sound_world
 from chaos.load.history import Request, Try
 
 BREACHES: list[tuple[str, Callable[[World], object]]] = []
@@ -112,6 +112,48 @@ def a_payment_is_unknown_for_ever(world: World) -> None:
 @breaks("attempts_are_settled")
 def a_refund_is_known_to_us_alone(world: World) -> None:
     world.row("orders_paymentattempt", order_id=SHIPPED)["state"] = "refunded"
+
+
+@breaks("every_request_had_its_consequence")
+def a_refund_had_two_consequences(world: World) -> None:
+    entry = world.row("orders_timelineentry", order_id=PARTLY, version=5)
+    world.tables["orders_timelineentry"].append(entry | {"version": 6})
+
+
+@breaks("money_is_where_the_state_says")
+def a_part_was_given_back_twice(world: World) -> None:
+    world.ledger.append({"type": "refund", "reference": PARTLY, "amount": 500})
+
+
+@breaks("every_refund_is_given_once")
+def the_same_part_was_given_back_twice(world: World) -> None:
+    a_part_was_given_back_twice(world)
+    world.row("orders_order", id=PARTLY)["refunded_amount"] += 500
+
+
+@breaks("every_refund_is_given_once")
+def another_amount_was_given_back(world: World) -> None:
+    next(entry for entry in world.ledger if entry["reference"] == PARTLY and entry["type"] == "refund")["amount"] = 5
+
+
+@breaks("every_refund_is_given_once")
+def a_refund_is_unknown_for_ever(world: World) -> None:
+    world.row("refunds_refund", order_id=PARTLY)["state"] = "unknown"
+
+
+@breaks("every_refund_is_given_once")
+def a_refund_is_not_told(world: World) -> None:
+    world.row("orders_timelineentry", order_id=PARTLY, version=5)["payload"] = {}
+
+
+@breaks("every_refund_is_given_once")
+def a_refund_is_under_way_for_ever(world: World) -> None:
+    world.row("orders_order", id=PARTLY)["refunding_amount"] = 1
+
+
+@breaks("attempts_are_settled")
+def a_refund_in_part_is_known_to_us_alone(world: World) -> None:
+    next(payment for payment in world.payments if payment["reference"] == PARTLY)["status"] = "refunded"
 
 
 @breaks("stock_equals_its_ledger")

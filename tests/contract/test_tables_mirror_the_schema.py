@@ -17,6 +17,7 @@ INSERTED_BY_SERVICES = {
         "inventory_stockmovement",
         "orders_timelineentry",
         "orders_paymentattempt",
+        "refunds_refund",
         "events_consumerposition",
         "events_deadletter",
         "events_deadletterdecision",

@@ -61,8 +61,44 @@ class Store:
         self.advance(order_id, "paid")
         return order_id
 
-    def _happen(self, connection: psycopg.Connection, order_id: UUID, event_type: str, state: str) -> None:
-        payload = Jsonb({"order_id": str(order_id)})
+    def ask(self, order_id: UUID, event_type: str) -> int:
+        """State a request, as somebody else's back office does and commits; returns its version."""
+        with self.api.transaction():
+            return self._happen(self.api, order_id, event_type, None)
+
+    def refund(self, order_id: UUID, version: int, amount: int, *, confirmed: bool = True) -> None:
+        """Give some money back, as the request of that version asked; or leave it unknown whether it went."""
+        with self.worker.transaction():
+            self.worker.execute(
+                "INSERT INTO refunds_refund"
+                " (id, order_id, request_version, request_type, amount, currency, reason, state)"
+                " VALUES (uuidv7(), %s, %s, 'order.refund_requested.v1', %s, 'EUR', 'arrived broken', %s)",
+                [order_id, version, amount, "refunded" if confirmed else "unknown"],
+            )
+            column = "refunded_amount" if confirmed else "refunding_amount"
+            self.worker.execute(
+                f"UPDATE orders_order SET {column} = {column} + %s WHERE id = %s".encode(), [amount, order_id]
+            )
+            if confirmed:
+                given = {"amount": {"amount": amount, "currency": "EUR"}, "request_version": version}
+                self._happen(self.worker, order_id, "order.partially_refunded.v1", None, given)
+
+    def refuse(self, order_id: UUID, request: str, version: int, left: int) -> None:
+        """Refuse a request for more than what is left."""
+        refused = {"request": request, "cause": "amount", "left": {"amount": left, "currency": "EUR"}}
+        with self.worker.transaction():
+            named = {**refused, "request_version": version}
+            self._happen(self.worker, order_id, "order.request_refused.v1", None, named)
+
+    def _happen(
+        self,
+        connection: psycopg.Connection,
+        order_id: UUID,
+        event_type: str,
+        state: str | None,
+        fields: dict[str, object] | None = None,
+    ) -> int:
+        payload = Jsonb({"order_id": str(order_id), **(fields or {})})
         row = connection.execute(
             "SELECT append_event('order', %s, %s, %s, %s)",
             [order_id, event_type, payload, Jsonb({"traceparent": TRACEPARENT})],
@@ -73,3 +109,4 @@ class Store:
             " VALUES (%s, %s, %s, %s, %s, %s)",
             [order_id, row[0], event_type, state, payload, TRACEPARENT],
         )
+        return int(row[0])

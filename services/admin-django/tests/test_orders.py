@@ -115,7 +115,6 @@ class TestShipping:
     [
         ("deliver", ("shipped",), {}, "order.delivery_registered.v1"),
         ("cancel", (), {"reason": "asked by phone"}, "order.cancellation_requested.v1"),
-        ("refund", ("shipped", "delivered"), {"reason": "arrived broken"}, "order.refund_requested.v1"),
     ],
 )
 def test_each_request_is_an_event_of_the_order(

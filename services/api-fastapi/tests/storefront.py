@@ -86,6 +86,21 @@ class Storefront:
             )
             worker.execute("UPDATE orders_order SET state = %s WHERE id = %s", [state, order_id])
 
+    def refund(self, order_id: UUID, amount: int) -> None:
+        """What the order process does at a refund of a part: amount, event and timeline in one transaction."""
+        kind, euros = "order.partially_refunded.v1", {"amount": amount, "currency": "EUR"}
+        payload = Jsonb({"order_id": str(order_id), "amount": euros, "refunded": euros, "reason": "broken"})
+        with psycopg.connect(self.database.url()) as worker:
+            appended = worker.execute(
+                "SELECT append_event('order', %s, %s, %s, '{}')", [order_id, kind, payload]
+            ).fetchone()
+            assert appended is not None
+            worker.execute(
+                "INSERT INTO orders_timelineentry (order_id, version, event_type, payload) VALUES (%s, %s, %s, %s)",
+                [order_id, appended[0], kind, payload],
+            )
+            worker.execute("UPDATE orders_order SET refunded_amount = %s WHERE id = %s", [amount, order_id])
+
     def outbox(self) -> list[dict[str, Any]]:
         return self.sql("SELECT * FROM events_outboxevent ORDER BY id")
 

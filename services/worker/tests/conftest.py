@@ -15,9 +15,10 @@ from tandem_local.databases import Database
 from tandem_local.ports import free_port
 from tandem_local.processes import Command, running_process
 from tandem_worker.database import SessionFactory, outbox_hint, session_factory
-from tandem_worker.orders.process import order_process
+from tandem_worker.orders.process import NAME, order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
+from tandem_worker.refunds.services import Refunds
 
 
 @pytest.fixture
@@ -65,12 +66,21 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-async def payments(sessions: SessionFactory, sandbox: httpx.Client) -> AsyncIterator[Payments]:
-    async with (
-        aclosing(outbox_hint(sessions)) as hint,
-        httpx.AsyncClient(base_url=sandbox.base_url, headers=sandbox.headers, timeout=1) as client,
-    ):
-        yield Payments(sessions, PaymentProvider(client), hint)
+async def provider(sandbox: httpx.Client) -> AsyncIterator[PaymentProvider]:
+    async with httpx.AsyncClient(base_url=sandbox.base_url, headers=sandbox.headers, timeout=1) as client:
+        yield PaymentProvider(client)
+
+
+@pytest.fixture
+async def payments(sessions: SessionFactory, provider: PaymentProvider) -> AsyncIterator[Payments]:
+    async with aclosing(outbox_hint(sessions)) as hint:
+        yield Payments(sessions, provider, hint)
+
+
+@pytest.fixture
+async def refunds(sessions: SessionFactory, provider: PaymentProvider) -> AsyncIterator[Refunds]:
+    async with aclosing(outbox_hint(sessions)) as hint:
+        yield Refunds(NAME, sessions, provider, hint)
 
 
 @pytest.fixture
@@ -80,6 +90,7 @@ def store(
     api_sessions: SessionFactory,
     sandbox: httpx.Client,
     payments: Payments,
+    refunds: Refunds,
 ) -> Store:
     with psycopg.connect(database.url()) as superuser:
         row = superuser.execute(
@@ -92,6 +103,6 @@ def store(
         api=api_sessions,
         worker=sessions,
         provider=sandbox,
-        process=order_process(payments),
+        process=order_process(payments, refunds),
         customer_id=UUID(str(row[0])),
     )

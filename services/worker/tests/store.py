@@ -101,10 +101,10 @@ class Store:
             await append_to_timeline(session, placed, state="placed", headers={})
         return order_id
 
-    async def ask(self, order_id: UUID, model: type[OrderEvent], **fields: str) -> None:
+    async def ask(self, order_id: UUID, model: type[OrderEvent], **fields: object) -> None:
         """State a request in the order's stream, as API and admin do."""
         async with self.worker.begin() as session:
-            request = model(order_id=order_id, customer_id=self.customer_id, **fields)
+            request = model.model_validate({"order_id": order_id, "customer_id": self.customer_id, **fields})
             await append_to_timeline(session, request, state=None, headers={})
 
     async def run(self) -> list[Outcome]:
@@ -151,6 +151,30 @@ class Store:
         return [
             (payment["status"], payment["captured_amount"], payment["refunded_amount"]) for payment in answer["items"]
         ]
+
+    def given_back(self, order_id: UUID) -> list[int]:
+        """The amount of each refund of the order in the provider's ledger, in order."""
+        given: list[int] = []
+        after: int | None = 0
+        while after is not None:
+            page = self.provider.get("/v1/ledger", params={"after": after, "limit": 1000}).raise_for_status().json()
+            entries = [entry for entry in page["items"] if entry["reference"] == str(order_id)]
+            given += [entry["amount"] for entry in entries if entry["type"] == "refund"]
+            after = page["next_after"]
+        return given
+
+    def refunds(self, order_id: UUID) -> list[tuple[str, int]]:
+        """State and amount of each refund of the order, after checking that they add up to what the order says."""
+        with psycopg.connect(self.database.url()) as superuser:
+            rows = superuser.execute(
+                "SELECT state, amount FROM refunds_refund WHERE order_id = %s ORDER BY request_version", [order_id]
+            ).fetchall()
+        back, under_way = self._row(
+            "SELECT refunded_amount, refunding_amount FROM orders_order WHERE id = %s", order_id
+        )
+        assert back == sum(amount for state, amount in rows if state == "refunded")
+        assert under_way == sum(amount for state, amount in rows if state != "refunded")
+        return rows
 
     def dead_letters(self) -> list[tuple[int, str]]:
         """Version and state of each dead letter, by version."""

@@ -16,6 +16,7 @@ from tandem_contracts.orders import (
 from tandem_tables.orders import Order
 from tandem_tables.timeline import append_to_timeline
 from tandem_worker.orders.repository import lock_order
+from tandem_worker.payments.reconciliation import Unsettled, settle_quietly
 from tandem_worker.payments.services import Payments
 
 
@@ -210,11 +211,11 @@ async def test_a_lost_connection_is_no_failure_to_settle(store: Store, payments:
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
 
-    await payments._settle_quietly(order_id)
+    await settle_quietly(payments.settle_one, Unsettled(order_id, order_id))
     assert store.state(order_id) == "reserved"
     assert REGISTRY.get_sample_value("tandem_payment_reconciliation_failures_total") == failures
 
-    await payments._settle_quietly(order_id)
+    await settle_quietly(payments.settle_one, Unsettled(order_id, order_id))
     assert store.state(order_id) == "paid"
 
 

@@ -7,9 +7,9 @@ from chaos.evidence import Evidence
 
 ENDED_OR_RESTING = {"paid", "shipped", "delivered", "rejected", "cancelled", "refunded"}
 CONSEQUENCES = {
-    "order.shipment_registered.v1": "order.shipped.v1",
-    "order.cancellation_requested.v1": "order.cancelled.v1",
-    "order.refund_requested.v1": "order.refunded.v1",
+    "order.shipment_registered.v1": ("order.shipped.v1",),
+    "order.cancellation_requested.v1": ("order.cancelled.v1",),
+    "order.refund_requested.v1": ("order.partially_refunded.v1", "order.refunded.v1"),
 }
 REFUSED = "order.request_refused.v1"
 STATED_BY = {
@@ -88,8 +88,8 @@ def every_request_had_its_consequence(evidence: Evidence) -> Iterator[str]:
             continue
         types = Counter(entry["event_type"] for entry in timeline)
         refused = Counter(entry["payload"]["request"] for entry in timeline if entry["event_type"] == REFUSED)
-        for request, consequence in CONSEQUENCES.items():
-            followed = types[consequence] + refused[request]
+        for request, consequences in CONSEQUENCES.items():
+            followed = sum(types[consequence] for consequence in consequences) + refused[request]
             if types[request] != followed:
                 yield f"order {order_id}: {types[request]} times {request}, {followed} consequences"
 

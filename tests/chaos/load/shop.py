@@ -26,7 +26,9 @@ RETRY_SECONDS = (0.5, 4.0)
 STAFF_LOOKS = 4
 IN_PROGRESS = "request-in-progress"
 # Shares of orders.
-IMPATIENT, TWICE, NONSENSE, CANCELLED, SHIPPED, REFUNDED, POISONED = 0.08, 0.05, 0.03, 0.12, 0.10, 0.05, 0.01
+IMPATIENT, TWICE, NONSENSE, CANCELLED, SHIPPED, REFUNDED, POISONED = 0.08, 0.05, 0.03, 0.12, 0.10, 0.08, 0.01
+# Shares of refunds: of a part of the total, of the total in two parts; then of those, how many are cancelled after all.
+IN_PART, IN_TWO, CANCELLED_AFTER = 0.4, 0.3, 0.3
 
 
 @dataclass
@@ -113,18 +115,29 @@ class Shop:
             await asyncio.to_thread(self.poison, order_id)
         if draw < CANCELLED:
             await asyncio.sleep(random.uniform(0, 8))
-            request = Request("cancellation", placed.who, key=str(uuid.uuid4()), order_id=order_id)
-            await self._ask(client, request, f"/v1/orders/{order_id}/cancellation", {"reason": "chaos"}, tries=1000)
+            await self._cancel(client, placed.who, order_id)
+        elif draw < CANCELLED + SHIPPED:
+            await self._ask_staff(random, order_id, "ship")
         elif draw < CANCELLED + SHIPPED + REFUNDED:
-            act = "ship" if draw < CANCELLED + SHIPPED else "refund"
-            request = Request(act, STAFF, order_id=order_id)
-            self.requests.append(request)
-            # Staff look in now and then, until the order is paid; nobody repeats what may have worked.
-            while request.outcome == "failed" or not request.tries:
-                await asyncio.sleep(random.uniform(5, 20))
-                request.tries.append(await asyncio.to_thread(self.desk.ask, order_id, act))
-                if self._closed.is_set() or len(request.tries) == STAFF_LOOKS:
-                    return
+            amounts = _parts(random, total(placed.lines))
+            for amount in amounts:
+                await self._ask_staff(random, order_id, "refund", amount=f"{amount / 100:.2f}")
+            if random.random() < CANCELLED_AFTER:
+                await self._cancel(client, placed.who, order_id)
+
+    async def _cancel(self, client: httpx.AsyncClient, who: str, order_id: str) -> None:
+        request = Request("cancellation", who, key=str(uuid.uuid4()), order_id=order_id)
+        await self._ask(client, request, f"/v1/orders/{order_id}/cancellation", {"reason": "chaos"}, tries=1000)
+
+    async def _ask_staff(self, random: Random, order_id: str, act: str, **answers: str) -> None:
+        """Staff look in now and then, until the order is ready for it; nobody repeats what may have worked."""
+        request = Request(act, STAFF, order_id=order_id)
+        self.requests.append(request)
+        while request.outcome == "failed" or not request.tries:
+            await asyncio.sleep(random.uniform(5, 20))
+            request.tries.append(await asyncio.to_thread(self.desk.ask, order_id, act, **answers))
+            if self._closed.is_set() or len(request.tries) == STAFF_LOOKS:
+                return
 
     async def _ask(
         self, client: httpx.AsyncClient, request: Request, path: str, body: Mapping[str, object], *, tries: int
@@ -161,3 +174,14 @@ def _basket(random: Random) -> dict[str, int]:
         basket = {sku: random.randint(1, 3) for sku in skus}
         if total(basket) % 100 != NEVER_SETTLED:
             return basket
+
+
+def _parts(random: Random, whole: int) -> list[int]:
+    """What staff give back of the total, one after the other; what is left of it may be given back too."""
+    draw = random.random()
+    if draw >= IN_PART + IN_TWO:
+        return [whole]
+    part = random.choice(
+        [amount for amount in range(1, whole) if NEVER_SETTLED not in (amount % 100, (whole - amount) % 100)]
+    )
+    return [part] if draw < IN_PART else [part, whole - part]

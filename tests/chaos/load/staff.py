@@ -1,6 +1,7 @@
 """Staff in the back office, who ship and refund."""
 
 import time
+from collections.abc import Mapping
 from threading import Lock
 
 import httpx
@@ -26,14 +27,14 @@ class StaffDesk:
         self._alone = Lock()
         self._browser: Browser | None = None
 
-    def ask(self, order_id: str, act: str) -> Try:
-        """Fill in the form of `act` for the order and send it."""
+    def ask(self, order_id: str, act: str, **answers: str) -> Try:
+        """Fill in the form of `act` for the order, with `answers` beside the usual ones, and send it."""
         with self._alone:
             at, began = time.time(), time.monotonic()
-            status, error = self._try(order_id, act)
+            status, error = self._try(order_id, act, answers)
             return Try(at, time.monotonic() - began, status, error=error)
 
-    def _try(self, order_id: str, act: str) -> tuple[int | None, str]:
+    def _try(self, order_id: str, act: str, answers: Mapping[str, str]) -> tuple[int | None, str]:
         """The status, or none when it may have worked."""
         try:
             browser = self._browser = self._browser or self._logged_in()
@@ -42,13 +43,15 @@ class StaffDesk:
             self._browser = None
             return REFUSED, f"nothing was sent: {error!r}"
         try:
-            browser.submit(**ANSWERS[act])
+            browser.submit(**ANSWERS[act], **answers)
         except UnexpectedPageError as error:
             refused = "no form with" in str(error) or f"answered {REFUSED}" in str(error)
             return (REFUSED if refused else None), str(error)
         except httpx.HTTPError as error:
             self._browser = None
             return None, repr(error)
+        if browser.url.endswith(f"/{act}/"):
+            return REFUSED, "the form is shown again, with its errors"
         return 200, ""
 
     def _logged_in(self) -> Browser:

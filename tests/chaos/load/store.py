@@ -9,7 +9,7 @@ PRODUCTS = tuple(
     for number in range(12)
 )
 CUSTOMERS = tuple(f"customer-{number}@tandem.example" for number in range(6))
-# The provider's answer to a total with this ending is always 500: such an order rightly waits for ever.
+# The provider's answer to an amount with this ending is always 500: such an order rightly waits for ever.
 NEVER_SETTLED = 13
 
 

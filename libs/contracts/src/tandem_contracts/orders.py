@@ -14,6 +14,7 @@ from tandem_contracts.payloads import Money, Payload, Sku
 # Open on purpose: a consumer must not fail on a reason that a later release adds.
 RejectionReason = Annotated[str, Field(description="out_of_stock, payment_declined", examples=["out_of_stock"])]
 Requester = Literal["customer", "staff"]
+RequestVersion = Annotated[int, Field(description="the version in the order's stream of the request that this answers")]
 
 
 class OrderedLine(Payload):
@@ -63,7 +64,9 @@ class OrderCancelled(OrderEvent):
     """The order ends here as it was requested; what was set aside or paid is given back."""
 
     reason: str = ""
-    refunded: Money | None = Field(default=None, description="what was given back, when the order had been paid")
+    refunded: Money | None = Field(
+        default=None, description="what was given back, earlier refunds included, when the order had been paid"
+    )
 
 
 class OrderShipmentRegistered(OrderEvent):
@@ -89,20 +92,43 @@ class OrderDelivered(OrderEvent):
 
 
 class OrderRefundRequested(OrderEvent):
-    """Staff want the money of a paid order given back."""
+    """Staff want money of a paid order given back: some of it, or all that is left."""
 
     reason: str
+    amount: Money | None = Field(default=None, description="how much; absent: all that has not yet gone back")
+
+
+class OrderPartiallyRefunded(OrderEvent):
+    """The payment provider confirmed that it gave some of the money back; the order stays in its state."""
+
+    amount: Money = Field(description="what this refund gave back")
+    refunded: Money = Field(description="what all refunds of the order have given back")
+    reason: str
+    request_version: RequestVersion
 
 
 class OrderRefunded(OrderEvent):
-    """The payment provider confirmed that it gave the money back."""
+    """The payment provider confirmed that it gave the money back, and by now all of it."""
 
-    amount: Money
+    amount: Money = Field(description="what all refunds of the order have given back")
     reason: str
+    last_amount: Money | None = Field(
+        default=None, description="what this refund, the last one, gave back; absent in older events: all at once"
+    )
+    request_version: RequestVersion | None = None
 
 
 class OrderRequestRefused(OrderEvent):
-    """A request that the order's state does not allow, such as to ship what was cancelled."""
+    """A request that the order does not allow, such as to ship what was cancelled."""
 
     request: str = Field(description="the refused event's type", examples=["order.shipment_registered.v1"])
     state: str = Field(description="the order's state when the request was handled")
+    cause: str = Field(
+        default="state",
+        description="state, amount (more than is left), currency; others may follow",
+        examples=["state"],
+    )
+    left: Money | None = Field(
+        default=None, description="what could still be given back, when the amount was the cause"
+    )
+    request_version: RequestVersion | None = None

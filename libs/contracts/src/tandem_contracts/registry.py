@@ -73,6 +73,7 @@ _ALL = (
     EventType("order.delivery_registered.v1", orders.OrderDeliveryRegistered, ORDER, ("admin",)),
     EventType("order.delivered.v1", orders.OrderDelivered, ORDER, ("worker",)),
     EventType("order.refund_requested.v1", orders.OrderRefundRequested, ORDER, ("admin",)),
+    EventType("order.partially_refunded.v1", orders.OrderPartiallyRefunded, ORDER, ("worker",)),
     EventType("order.refunded.v1", orders.OrderRefunded, ORDER, ("worker",)),
     EventType("order.request_refused.v1", orders.OrderRequestRefused, ORDER, ("worker",)),
     EventType("product.published.v1", catalog.ProductPublished, PRODUCT, ("admin",)),

@@ -17,6 +17,8 @@ class Order(Table):
     state: Mapped[str] = mapped_column(String(16), server_default=text("'placed'"))
     total_amount: Mapped[int] = mapped_column(BigInteger)
     total_currency: Mapped[str] = mapped_column(String(3))
+    refunded_amount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    refunding_amount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     payment_token: Mapped[str] = mapped_column(String(200))
     placed_at: Mapped[CreatedAt]
 

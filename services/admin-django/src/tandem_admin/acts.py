@@ -32,6 +32,11 @@ def always_possible(_obj: Any) -> None:
     """For an act that every state allows."""
 
 
+def about_nothing(_obj: Any) -> dict[str, Any]:
+    """For a form that asks the same whatever the object."""
+    return {}
+
+
 class NoQuestions(forms.Form):
     """An act that needs nothing but to be confirmed."""
 
@@ -41,6 +46,7 @@ class Act:
     """`perform(obj, **fields of the form)` returns what to tell the person, or raises ActRefusedError.
 
     `refusal(obj)` tells beforehand why the act is not possible now, None when it is; the button shows only then.
+    `about(obj)` is what the form has to know of the object, as its keyword arguments.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Act:
     perform: Callable[..., str]
     refusal: Callable[[Any], str | None]
     form: type[forms.Form] = NoQuestions
+    about: Callable[[Any], dict[str, Any]] = about_nothing
     explanation: str = ""
     dangerous: bool = False
 
@@ -83,9 +90,11 @@ class ActsAdmin(AuditedAdmin):
             raise Http404
         if not self.may_act(request, act, obj):
             raise PermissionDenied
-        form = act.form(request.POST if request.method == "POST" else None)
-        refused: str | None = act.refusal(obj) if request.method == "GET" else None
-        if request.method == "POST" and form.is_valid():
+        form = act.form(request.POST if request.method == "POST" else None, **act.about(obj))
+        # Who acts is refused by what is true in the transaction; who errs, or only looks, by what is true now.
+        acting = request.method == "POST" and form.is_valid()
+        refused: str | None = None if acting else act.refusal(obj)
+        if acting:
             try:
                 message = self._perform(request, obj, act, form)
             except ActRefusedError as refusal:

@@ -20,10 +20,11 @@ from tandem_worker.consumer.main import run_consumer
 from tandem_worker.database import outbox_hint, session_factory
 from tandem_worker.dead_letters.commands import dead_letters, discard, replay
 from tandem_worker.dead_letters.main import settle_dead_letters
-from tandem_worker.orders.process import order_process
+from tandem_worker.orders.process import NAME, order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
 from tandem_worker.purge.main import Purge
+from tandem_worker.refunds.services import Refunds
 from tandem_worker.relay.main import run_relay
 from tandem_worker.settings import OrdersSettings, PurgeSettings, RelaySettings, Settings
 from tandem_worker.streams.commands import events, lag
@@ -82,9 +83,11 @@ async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Ev
         ) as client,
         asyncio.TaskGroup() as group,
     ):
-        payments = Payments(sessions, PaymentProvider(client), hint)
+        provider = PaymentProvider(client)
+        payments, refunds = Payments(sessions, provider, hint), Refunds(NAME, sessions, provider, hint)
         group.create_task(payments.reconcile(stop, pause_seconds=settings.payment_reconcile_seconds))
-        consumer = order_process(payments)
+        group.create_task(refunds.reconcile(stop, pause_seconds=settings.payment_reconcile_seconds))
+        consumer = order_process(payments, refunds)
         group.create_task(settle_dead_letters(consumer, sessions, stop))
         group.create_task(run_consumer(consumer, settings, sessions, health, stop))
 

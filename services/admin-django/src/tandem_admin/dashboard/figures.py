@@ -18,7 +18,7 @@ COUNTED = 10_000
 
 @dataclass(frozen=True)
 class OrderFigures:
-    """Orders of the last days by day and state; `revenue_today` by currency in minor units."""
+    """Orders of the last days by day and state; `revenue_today`, less refunds, by currency in minor units."""
 
     days: list[date]
     counts: Mapping[tuple[date, str], int]
@@ -49,7 +49,7 @@ def order_figures(now: datetime) -> OrderFigures:
     return OrderFigures(
         days=days,
         counts=Order.objects.placed_since(begin).count_by_day_and_state(),
-        revenue_today=Order.objects.placed_since(midnight).filter(state__in=EARNING).total_by_currency(),
+        revenue_today=Order.objects.placed_since(midnight).filter(state__in=EARNING).kept_by_currency(),
     )
 
 

@@ -39,6 +39,7 @@ TABLES: dict[Role, dict[str, str]] = {
         "orders_orderline": READ,
         "orders_timelineentry": "SELECT, INSERT",
         "orders_paymentattempt": READ,
+        "refunds_refund": READ,
         "events_stream": READ,
         "events_outboxevent": READ,
         "events_consumerposition": READ,
@@ -62,10 +63,11 @@ TABLES: dict[Role, dict[str, str]] = {
     "tandem_worker": {
         "inventory_stock": "SELECT, UPDATE (available, reserved)",
         "inventory_stockmovement": "SELECT, INSERT",
-        "orders_order": "SELECT, UPDATE (state)",
+        "orders_order": "SELECT, UPDATE (state, refunded_amount, refunding_amount)",
         "orders_orderline": READ,
         "orders_timelineentry": "SELECT, INSERT",
         "orders_paymentattempt": "SELECT, INSERT, UPDATE (state, provider_id, decline_code)",
+        "refunds_refund": "SELECT, INSERT, UPDATE (state)",
         # For people's look at streams. Kafka tells the worker every event anyway, only a moment later.
         "events_stream": READ,
         "events_outboxevent": READ,

@@ -1,6 +1,7 @@
 """Pages for orders: staff read them, and ask for what shall happen to them."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -8,15 +9,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from tandem_admin.acts import Act, ActRefusedError, ReadOnlyAdmin
-from tandem_admin.money import format_money
+from tandem_admin.money import format_money, to_minor
 from tandem_admin.orders import presentation, services
-from tandem_admin.orders.forms import ReasonForm, ShipmentForm
+from tandem_admin.orders.forms import ReasonForm, RefundForm, ShipmentForm
 from tandem_admin.orders.models import Order, State
+from tandem_admin.refunds import presentation as refunds
 from tandem_admin.unfold_types import display
 
 
 def _perform(service: Callable[..., int], message: str) -> Callable[..., str]:
-    def perform(order: Order, **fields: str) -> str:
+    def perform(order: Order, **fields: Any) -> str:
         try:
             service(order, **fields)
         except services.RequestNotAllowedError as error:
@@ -24,6 +26,12 @@ def _perform(service: Callable[..., int], message: str) -> Callable[..., str]:
         return message
 
     return perform
+
+
+def _refund(order: Order, *, amount: Decimal, reason: str) -> str:
+    minor = to_minor(amount, order.total_currency)
+    message = f"Refund of {format_money(minor, order.total_currency)} requested."
+    return _perform(services.request_refund, message)(order, amount=minor, reason=reason)
 
 
 def _refusal(request: services.Request) -> Callable[[Order], str | None]:
@@ -55,10 +63,11 @@ ACTS = (
         title="Request refund",
         icon="currency_exchange",
         permission="orders.refund_order",
-        form=ReasonForm,
-        perform=_perform(services.request_refund, "Refund requested."),
+        form=RefundForm,
+        about=lambda order: {"order": order},
+        perform=_refund,
         refusal=_refusal(services.REFUND),
-        explanation="The customer gets the whole amount back.",
+        explanation="The customer gets the amount back. The order stays as it is, until all of it has gone back.",
         dangerous=True,
     ),
     Act(
@@ -110,6 +119,8 @@ class OrderAdmin(ReadOnlyAdmin):
             lines=presentation.line_rows(obj),
             timeline=presentation.timeline_rows(list(obj.timeline.all())),
             attempts=presentation.attempt_rows(obj),
+            money=refunds.money_rows(obj),
+            refunds=refunds.refund_rows(obj),
             title="Order",
             subtitle=None,
         )

@@ -19,6 +19,8 @@ class State(models.TextChoices):
 
 
 STATES = [state.value for state in State]
+# The states of an order that was paid at some time, or may have been.
+ONCE_PAID = ["paid", "shipped", "delivered", "cancelled", "refunded"]
 
 
 class Order(models.Model):
@@ -27,6 +29,8 @@ class Order(models.Model):
     state = models.CharField(max_length=16, choices=State, db_default=State.PLACED.value)
     total_amount = models.BigIntegerField("total", help_text="In minor units.")
     total_currency = models.CharField("currency", max_length=3)
+    refunded_amount = models.BigIntegerField("refunded", db_default=0, help_text="In minor units, as confirmed.")
+    refunding_amount = models.BigIntegerField("being refunded", db_default=0, help_text="In minor units.")
     payment_token = models.CharField(max_length=200, help_text="The provider's token for the card, never the card.")
     placed_at = created_at()
 
@@ -41,6 +45,19 @@ class Order(models.Model):
         constraints = (
             models.CheckConstraint(name="orders_order_state_known", condition=models.Q(state__in=STATES)),
             models.CheckConstraint(name="orders_order_total_positive", condition=models.Q(total_amount__gt=0)),
+            # Never more than was captured, which is the total: what is on its way back counts before it is sent.
+            models.CheckConstraint(
+                name="orders_order_refunds_within_total",
+                condition=models.Q(
+                    refunded_amount__gte=0,
+                    refunding_amount__gte=0,
+                    total_amount__gte=models.F("refunded_amount") + models.F("refunding_amount"),
+                ),
+            ),
+            models.CheckConstraint(
+                name="orders_order_refunds_of_paid_ones",
+                condition=models.Q(refunded_amount=0, refunding_amount=0) | models.Q(state__in=ONCE_PAID),
+            ),
         )
         permissions = (
             ("ship_order", "Can register shipments and deliveries"),
@@ -51,6 +68,11 @@ class Order(models.Model):
     def __str__(self) -> str:
         # The end of a UUIDv7 is its random part: the beginning is the same for all orders of a minute.
         return f"Order \N{HORIZONTAL ELLIPSIS}{str(self.pk)[-12:]}"
+
+    @property
+    def left_amount(self) -> int:
+        """What could still be given back, had the order been paid; in minor units."""
+        return self.total_amount - self.refunded_amount - self.refunding_amount
 
 
 class OrderLine(models.Model):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from tandem_admin.money import format_money
 from tandem_admin.orders.models import Order, PaymentAttempt, State, TimelineEntry
@@ -43,12 +44,24 @@ TITLES = MappingProxyType(
         "order.delivery_registered.v1": "Delivery registered by staff",
         "order.delivered.v1": "Delivered",
         "order.refund_requested.v1": "Refund requested by staff",
+        "order.partially_refunded.v1": "Refunded in part",
         "order.refunded.v1": "Refunded",
         "order.request_refused.v1": "Request refused",
     }
 )
 # What of a payload tells staff more than the title does.
-TOLD = ("carrier", "tracking_number", "reason", "detail", "request", "requested_by")
+TOLD = (
+    "carrier",
+    "tracking_number",
+    "amount",
+    "refunded",
+    "reason",
+    "detail",
+    "request",
+    "cause",
+    "left",
+    "requested_by",
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,7 @@ def timeline_rows(entries: list[TimelineEntry]) -> list[TimelineRow]:
                 occurred_at=entry.occurred_at,
                 since_previous=_span((entry.occurred_at - previous).total_seconds()) if previous else "",
                 details=[
-                    (name.replace("_", " "), str(entry.payload[name])) for name in TOLD if entry.payload.get(name)
+                    (name.replace("_", " "), _told(entry.payload[name])) for name in TOLD if entry.payload.get(name)
                 ],
                 trace_id=trace_id,
                 trace_url=trace_url(trace_id),
@@ -89,6 +102,14 @@ def timeline_rows(entries: list[TimelineEntry]) -> list[TimelineRow]:
         )
         previous = entry.occurred_at
     return rows
+
+
+def _told(value: Any) -> str:
+    match value:
+        case {"amount": int(amount), "currency": str(currency)}:
+            return format_money(amount, currency)
+        case _:
+            return str(value)
 
 
 def _span(seconds: float) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Count, IntegerField, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import TruncDate
 
 from tandem_admin.database.columns import first_id_at
@@ -31,12 +31,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
         rows = self.order_by().values_list(TruncDate("placed_at", tzinfo=UTC), "state").annotate(n=Count("pk"))
         return {(day, state): n for day, state, n in rows}
 
-    def total_by_currency(self) -> dict[str, int]:
-        rows = self.order_by().values_list("total_currency").annotate(total=Sum("total_amount"))
-        return dict(rows)
+    def kept_by_currency(self) -> dict[str, int]:
+        """What was not given back of the totals."""
+        kept = Sum(F("total_amount") - F("refunded_amount"))
+        return dict(self.order_by().values_list("total_currency").annotate(kept=kept))
 
     def for_page(self) -> Self:
-        return self.select_related("customer").prefetch_related("lines", "timeline", "payment_attempts")
+        return self.select_related("customer").prefetch_related("lines", "timeline", "payment_attempts", "refunds")
 
     def search(self, term: str) -> Self:
         """By the whole id, or by a part of it or of the customer's email address."""

@@ -16,10 +16,12 @@ from tandem_contracts.orders import (
     OrderRefundRequested,
     OrderShipmentRegistered,
 )
+from tandem_contracts.payloads import Money
 from tandem_contracts.registry import event_type_of
 from tandem_runtime.tracing import trace_headers
 
 from tandem_admin.events.services import append_event
+from tandem_admin.money import format_money
 from tandem_admin.orders.models import Order, State, TimelineEntry
 
 REFUSED = "order.request_refused.v1"
@@ -61,9 +63,10 @@ def request_cancellation(order: Order, *, reason: str) -> int:
     return _ask(order, OrderCancellationRequested(**_ids(order), requested_by="staff", reason=reason))
 
 
-def request_refund(order: Order, *, reason: str) -> int:
-    """Ask to give the money back; returns the event's version."""
-    return _ask(order, OrderRefundRequested(**_ids(order), reason=reason))
+def request_refund(order: Order, *, amount: int, reason: str) -> int:
+    """Ask to give `amount`, in minor units, of what was paid back; returns the event's version."""
+    wanted = Money(amount=amount, currency=order.total_currency)
+    return _ask(order, OrderRefundRequested(**_ids(order), reason=reason, amount=wanted))
 
 
 def why_not(order: Order, request: Request) -> str | None:
@@ -73,7 +76,7 @@ def why_not(order: Order, request: Request) -> str | None:
             f"An order that is {order.state} cannot be {request.outcome}; it must be {' or '.join(request.allowed_in)}."
         )
     newest_first = sorted(order.timeline.all(), key=attrgetter("version"), reverse=True)
-    if _is_pending(newest_first, request.event_type):
+    if _is_pending(newest_first, request):
         return f"It has been asked already that the order be {request.outcome}; that is being carried out."
     return None
 
@@ -83,7 +86,8 @@ def _ask(order: Order, payload: OrderEvent) -> int:
     # stays true to the commit; an exception takes the event back with the transaction.
     version = append_event(order.pk, payload)
     event_type = event_type_of(payload).name
-    reason = why_not(Order.objects.get(pk=order.pk), REQUESTS[event_type])
+    now = Order.objects.get(pk=order.pk)
+    reason = why_not(now, REQUESTS[event_type]) or _beyond_what_is_left(now, payload)
     if reason:
         raise RequestNotAllowedError(reason)
     TimelineEntry.objects.create(
@@ -97,14 +101,28 @@ def _ask(order: Order, payload: OrderEvent) -> int:
     return version
 
 
-def _is_pending(newest_first: Iterable[TimelineEntry], event_type: str) -> bool:
-    """Whether the same request came after the last change of state, and was not refused."""
+def _is_pending(newest_first: Iterable[TimelineEntry], request: Request) -> bool:
+    """Whether the same was asked and has no answer yet: one that names it, or, but for refunds, a change of state.
+
+    A refund changes the state only when all has gone back, and takes as long as the provider does.
+    """
+    answered: set[int] = set()
     for entry in newest_first:
-        if entry.state is not None or entry.event_type == REFUSED:
-            return False
-        if entry.event_type == event_type:
+        if entry.payload.get("request_version") is not None:
+            answered.add(entry.payload["request_version"])
+        elif entry.event_type == REFUSED or (entry.state is not None and request is not REFUND):
+            return False  # an older worker's refusal does not name what it refuses
+        if entry.event_type == request.event_type and entry.version not in answered:
             return True
     return False
+
+
+def _beyond_what_is_left(order: Order, payload: OrderEvent) -> str | None:
+    if not isinstance(payload, OrderRefundRequested) or payload.amount is None:
+        return None
+    if 0 < payload.amount.amount <= order.left_amount:
+        return None
+    return f"Only {format_money(order.left_amount, order.total_currency)} of this order is left."
 
 
 def _ids(order: Order) -> dict[str, UUID]:

@@ -76,4 +76,8 @@ def _copy_of_order(order: Order) -> dict[str, Any]:
             {"state": attempt.state, "amount": attempt.amount, "currency": attempt.currency, "at": attempt.created_at}
             for attempt in order.payment_attempts.all()
         ],
+        "refunds": [
+            {"state": refund.state, "amount": refund.amount, "currency": refund.currency, "at": refund.created_at}
+            for refund in order.refunds.all()
+        ],
     }

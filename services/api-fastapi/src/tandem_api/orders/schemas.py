@@ -81,6 +81,7 @@ class OrderSummary(BaseModel):
         examples=["paid"],
     )
     total: Money
+    refunded: Money = Field(description="what of the total was given back by now")
     placed_at: datetime
 
 
@@ -104,7 +105,9 @@ class Cancellation(BaseModel):
 
 
 def summary(order: tables.Order) -> OrderSummary:
-    return OrderSummary(id=order.id, state=order.state, total=_total(order), placed_at=order.placed_at)
+    return OrderSummary(
+        id=order.id, state=order.state, total=_total(order), refunded=_refunded(order), placed_at=order.placed_at
+    )
 
 
 def detailed(order: tables.Order, lines: Sequence[tables.OrderLine], entries: Sequence[tables.TimelineEntry]) -> Order:
@@ -112,6 +115,7 @@ def detailed(order: tables.Order, lines: Sequence[tables.OrderLine], entries: Se
         id=order.id,
         state=order.state,
         total=_total(order),
+        refunded=_refunded(order),
         placed_at=order.placed_at,
         lines=[
             Line(
@@ -139,6 +143,7 @@ def newly_placed(placed: OrderPlaced, lines: Sequence[Line], placed_at: datetime
         id=placed.order_id,
         state=PLACED,
         total=placed.total,
+        refunded=Money(amount=0, currency=placed.total.currency),
         placed_at=placed_at,
         lines=list(lines),
         timeline=[entry],
@@ -161,3 +166,7 @@ def _public(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def _total(order: tables.Order) -> Money:
     return Money(amount=order.total_amount, currency=order.total_currency)
+
+
+def _refunded(order: tables.Order) -> Money:
+    return Money(amount=order.refunded_amount, currency=order.total_currency)

@@ -5,7 +5,6 @@ stream, so everything that happens to an order has one total order.
 """
 
 from typing import Any, TypeVar
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts import topics
@@ -16,7 +15,6 @@ from tandem_contracts.orders import (
     OrderDelivered,
     OrderDeliveryRegistered,
     OrderPlaced,
-    OrderRefunded,
     OrderRefundRequested,
     OrderRejected,
     OrderRequestRefused,
@@ -24,7 +22,7 @@ from tandem_contracts.orders import (
     OrderShipmentRegistered,
     OrderShipped,
 )
-from tandem_contracts.payloads import Money, Payload
+from tandem_contracts.payloads import Payload
 from tandem_runtime.tracing import trace_headers
 from tandem_tables.orders import Order
 from tandem_tables.timeline import append_to_timeline
@@ -32,17 +30,21 @@ from tandem_tables.timeline import append_to_timeline
 from tandem_worker.consumer.handlers import Consumer, Handler, PoisonError, RetryableError
 from tandem_worker.orders import metrics, stock
 from tandem_worker.orders.repository import enter_state, lines_of, lock_order
-from tandem_worker.payments import repository as attempts
+from tandem_worker.payments.provider import Refunded, Unknown
 from tandem_worker.payments.services import Answer, Payments, record_answer
+from tandem_worker.refunds.decisions import REFUNDABLE, Refusal, amount_to_refund, refusal_to_go_on
+from tandem_worker.refunds.repository import find_refund
+from tandem_worker.refunds.services import Outcome, Refunds, confirm, record_refunded, refunded_of
 
+NAME = "tandem-orders"
 P = TypeVar("P", bound=Payload)
 
 
-def order_process(payments: Payments) -> Consumer:
+def order_process(payments: Payments, refunds: Refunds) -> Consumer:
     """The consumer `tandem-orders`."""
-    process = OrderProcess(payments)
+    process = OrderProcess(payments, refunds)
     return Consumer(
-        name="tandem-orders",
+        name=NAME,
         topics=(topics.ORDERS.name,),
         handlers={
             "order.placed.v1": Handler(process.reserve_stock),
@@ -56,8 +58,9 @@ def order_process(payments: Payments) -> Consumer:
 
 
 class OrderProcess:
-    def __init__(self, payments: Payments) -> None:
+    def __init__(self, payments: Payments, refunds: Refunds) -> None:
         self._payments = payments
+        self._refunds = refunds
 
     async def reserve_stock(self, session: AsyncSession, event: Event, _: Any) -> None:
         placed = _payload(event, OrderPlaced)
@@ -82,59 +85,68 @@ class OrderProcess:
     async def ship(self, session: AsyncSession, event: Event, _: Any) -> None:
         registered = _payload(event, OrderShipmentRegistered)
         order = await lock_order(session, registered.order_id)
-        if order.state != "paid":
-            await _refuse(session, order, event)
+        refusal = refusal_to_go_on(order, needed="paid")
+        if refusal is not None:
+            await _refuse(session, order, event, refusal)
             return
         await stock.ship(session, order.id, await lines_of(session, order.id))
         await enter_state(session, "shipped", OrderShipped(**registered.model_dump()))
 
     async def deliver(self, session: AsyncSession, event: Event, _: Any) -> None:
         order = await lock_order(session, _payload(event, OrderDeliveryRegistered).order_id)
-        if order.state != "shipped":
-            await _refuse(session, order, event)
+        refusal = refusal_to_go_on(order, needed="shipped")
+        if refusal is not None:
+            await _refuse(session, order, event, refusal)
             return
         await enter_state(session, "delivered", OrderDelivered(order_id=order.id, customer_id=order.customer_id))
 
-    async def refund_before_cancellation(self, event: Event) -> Money | None:
-        """A payment on its way is settled first; what was paid goes back before the order counts as cancelled."""
-        order_id = _payload(event, OrderCancellationRequested).order_id
-        if await self._payments.is_under_way(order_id):
-            await self._payments.settle(order_id)
-        return await self._payments.give_back(order_id, only_from=("paid",))
+    async def refund_before_cancellation(self, event: Event) -> Outcome | None:
+        """What is on its way is settled first; what is left of the money goes back before the order is cancelled."""
+        requested = _payload(event, OrderCancellationRequested)
+        if await self._payments.is_under_way(requested.order_id):
+            await self._payments.settle(requested.order_id)
+        await self._refunds.settle_open(requested.order_id)
+        outcome = await self._refunds.give_back(event, None, reason=requested.reason, only_from=("paid",))
+        if isinstance(outcome, Unknown):
+            raise RetryableError(f"refund unknown: {outcome.reason}")
+        return outcome
 
-    async def cancel(self, session: AsyncSession, event: Event, refunded: Money | None) -> None:
+    async def cancel(self, session: AsyncSession, event: Event, outcome: Refunded | None) -> None:
         requested = _payload(event, OrderCancellationRequested)
         order = await lock_order(session, requested.order_id)
         if order.state not in ("placed", "reserved", "paid"):
-            await _refuse(session, order, event)
+            await _refuse(session, order, event, Refusal("state"))
             return
-        if order.state == "paid" and refunded is None:
-            raise RetryableError("paid while the cancellation was prepared")
-        await _mark_refunded(session, order.id, refunded)
+        if order.state == "paid":
+            refund = await find_refund(session, event.id)
+            if outcome is None or refund is None:
+                raise RetryableError("paid while the cancellation was prepared")
+            await confirm(session, refund)
         if order.state != "placed":
             await stock.release(session, order.id, await lines_of(session, order.id))
         cancelled = OrderCancelled(
-            order_id=order.id, customer_id=order.customer_id, reason=requested.reason, refunded=refunded
+            order_id=order.id,
+            customer_id=order.customer_id,
+            reason=requested.reason,
+            refunded=refunded_of(order) if order.refunded_amount else None,
         )
         await enter_state(session, "cancelled", cancelled)
 
-    async def give_money_back(self, event: Event) -> Money | None:
-        order_id = _payload(event, OrderRefundRequested).order_id
-        return await self._payments.give_back(order_id, only_from=("paid", "shipped", "delivered"))
-
-    async def refund(self, session: AsyncSession, event: Event, refunded: Money | None) -> None:
+    async def give_money_back(self, event: Event) -> Outcome | None:
         requested = _payload(event, OrderRefundRequested)
-        order = await lock_order(session, requested.order_id)
-        if refunded is None:
-            await _refuse(session, order, event)
-            return
-        await _mark_refunded(session, order.id, refunded)
-        if order.state == "paid":  # later the goods have left: what comes back is a stock receipt
-            await stock.release(session, order.id, await lines_of(session, order.id))
-        given_back = OrderRefunded(
-            order_id=order.id, customer_id=order.customer_id, amount=refunded, reason=requested.reason
-        )
-        await enter_state(session, "refunded", given_back)
+        return await self._refunds.give_back(event, requested.amount, reason=requested.reason, only_from=REFUNDABLE)
+
+    async def refund(self, session: AsyncSession, event: Event, outcome: Outcome | None) -> None:
+        """An unknown outcome holds up nothing: the reconciler asks on."""
+        requested = _payload(event, OrderRefundRequested)
+        if isinstance(outcome, Refunded):
+            await record_refunded(session, event.id)
+        elif outcome is None:
+            order = await lock_order(session, requested.order_id)
+            refusal = amount_to_refund(order, requested.amount, only_from=REFUNDABLE)
+            if not isinstance(refusal, Refusal) or await find_refund(session, event.id) is not None:
+                raise RetryableError("refundable since the refund was prepared")
+            await _refuse(session, order, event, refusal)
 
 
 def _payload(event: Event, model: type[P]) -> P:
@@ -144,15 +156,15 @@ def _payload(event: Event, model: type[P]) -> P:
     return payload
 
 
-async def _refuse(session: AsyncSession, order: Order, event: Event) -> None:
+async def _refuse(session: AsyncSession, order: Order, event: Event, refusal: Refusal) -> None:
     refused = OrderRequestRefused(
-        order_id=order.id, customer_id=order.customer_id, request=event.type, state=order.state
+        order_id=order.id,
+        customer_id=order.customer_id,
+        request=event.type,
+        state=order.state,
+        cause=refusal.cause,
+        left=refusal.left,
+        request_version=event.version,
     )
     await append_to_timeline(session, refused, state=None, headers=trace_headers())
     metrics.REFUSED.labels(request=event.type).inc()
-
-
-async def _mark_refunded(session: AsyncSession, order_id: UUID, refunded: Money | None) -> None:
-    attempt = await attempts.find_open_attempt(session, order_id)
-    if refunded is not None and attempt is not None:
-        await attempts.mark_refunded(session, attempt.id)

@@ -10,5 +10,5 @@ LATENCY = Histogram(
 )
 UNSETTLED = Counter(
     "tandem_payment_reconciliation_failures",
-    "Payments that asking again could not settle, for another reason than time.",
+    "Payments and refunds that asking again could not settle, for another reason than time.",
 )

@@ -75,12 +75,12 @@ class PaymentProvider:
         metrics.OUTCOMES.labels(operation="capture", outcome=type(outcome).__name__.lower()).inc()
         return outcome
 
-    async def refund(self, attempt_id: UUID, *, provider_id: str, amount: Money) -> Refunded | Unknown:
-        """Give `amount` back; asking again for the same attempt gives it back once."""
+    async def refund(self, refund_id: UUID, *, provider_id: str, amount: Money) -> Refunded | Unknown:
+        """Give `amount` of the payment back; asking again for the same refund gives it back once."""
         answer = await self._post(
             "refund",
             f"/v1/payments/{provider_id}/refunds",
-            key=f"refund-{attempt_id}",
+            key=f"refund-{refund_id}",
             content={"amount": amount.amount},
         )
         if isinstance(answer, Unknown):

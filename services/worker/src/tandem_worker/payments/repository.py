@@ -11,6 +11,7 @@ from tandem_contracts.payloads import Money
 from tandem_tables.orders import Order, PaymentAttempt
 
 from tandem_worker.consumer.handlers import RetryableError
+from tandem_worker.payments.reconciliation import Unsettled
 
 OPEN = ("sending", "unknown", "captured")
 
@@ -83,8 +84,8 @@ async def mark_refunded(session: AsyncSession, attempt_id: UUID) -> None:
 
 async def unsettled_attempts(
     session: AsyncSession, *, older_than_seconds: float, behind: UUID | None, limit: int
-) -> Sequence[tuple[UUID, UUID]]:
-    """Attempts without a clear answer and their orders, the oldest first, from the one behind `behind` on."""
+) -> Sequence[Unsettled]:
+    """Attempts without a clear answer, the oldest first, from the one behind `behind` on."""
     query = (
         select(PaymentAttempt.id, PaymentAttempt.order_id)
         .join(Order, Order.id == PaymentAttempt.order_id)
@@ -99,4 +100,4 @@ async def unsettled_attempts(
     )
     if behind is not None:
         query = query.where(PaymentAttempt.id > behind)
-    return [(attempt_id, order_id) for attempt_id, order_id in await session.execute(query)]
+    return [Unsettled(attempt_id, order_id) for attempt_id, order_id in await session.execute(query)]

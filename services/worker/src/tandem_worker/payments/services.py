@@ -6,27 +6,20 @@ collects once.
 """
 
 import asyncio
-from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.orders import OrderPaid, OrderRejected
-from tandem_contracts.payloads import Money
 from tandem_tables.hints import OutboxHint
 
-from tandem_worker.consumer.handlers import PoisonError, RetryableError, retry_reason
+from tandem_worker.consumer.handlers import PoisonError, RetryableError
 from tandem_worker.database import SessionFactory, autocommit
 from tandem_worker.orders import repository as orders
 from tandem_worker.orders import stock
 from tandem_worker.payments import repository
-from tandem_worker.payments.metrics import UNSETTLED
 from tandem_worker.payments.provider import Captured, Declined, PaymentProvider, Unknown
-from tandem_worker.waiting import stopped_within
-
-RECONCILED_AT_ONCE = 50
-log = structlog.get_logger()
+from tandem_worker.payments.reconciliation import Unsettled, reconcile
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,58 +65,14 @@ class Payments:
             attempt = await repository.find_open_attempt(session, order_id)
         return attempt is not None and attempt.state != "captured"
 
-    async def give_back(self, order_id: UUID, *, only_from: Collection[str]) -> Money | None:
-        """Refund what was captured, if the order's state is one of `only_from`; None when there is nothing to refund.
-
-        RetryableError when the answer is unknown.
-        """
-        async with self._sessions() as session:
-            order = await orders.get_order(session, order_id)
-            attempt = await repository.find_open_attempt(session, order_id)
-        if order.state not in only_from or attempt is None or attempt.state != "captured":
-            return None
-        amount = Money(amount=attempt.amount, currency=attempt.currency)
-        outcome = await self._provider.refund(attempt.id, provider_id=attempt.provider_id, amount=amount)
-        if isinstance(outcome, Unknown):
-            raise RetryableError(f"refund unknown: {outcome.reason}")
-        return amount
-
     async def reconcile(self, stop: asyncio.Event, *, pause_seconds: float) -> None:
-        """Ask again, until `stop`, about every attempt without a clear answer. Replicas may do the same: one key.
+        """Ask again, until `stop`, about every attempt without a clear answer."""
+        await reconcile(
+            self._sessions, repository.unsettled_attempts, self.settle_one, stop, pause_seconds=pause_seconds
+        )
 
-        Each round goes on behind the last one's end, so that none waits for those before it to become clear.
-        """
-        behind: UUID | None = None
-        while not await stopped_within(stop, pause_seconds):
-            try:
-                async with self._sessions() as session:
-                    unsettled = await repository.unsettled_attempts(
-                        session, older_than_seconds=pause_seconds, behind=behind, limit=RECONCILED_AT_ONCE
-                    )
-            except Exception as error:
-                if not retry_reason(error):
-                    raise
-                log.warning("reconciliation waits", error=repr(error))
-                continue
-            for attempt_id, order_id in unsettled:
-                if stop.is_set():
-                    return
-                behind = attempt_id
-                await self._settle_quietly(order_id)
-            if len(unsettled) < RECONCILED_AT_ONCE:
-                behind = None
-
-    async def _settle_quietly(self, order_id: UUID) -> None:
-        """One order that cannot be settled must not keep the others from it, whatever the reason."""
-        try:
-            if await self.settle(order_id):
-                log.info("payment settled", order_id=str(order_id))
-        except Exception as error:
-            if retry_reason(error):  # the next round asks again
-                log.warning("payment still unknown", order_id=str(order_id), error=str(error))
-            else:
-                UNSETTLED.inc()
-                log.exception("payment cannot be settled", order_id=str(order_id))
+    async def settle_one(self, unsettled: Unsettled) -> bool:
+        return await self.settle(unsettled.order_id)
 
 
 async def record_answer(session: AsyncSession, order_id: UUID, answer: Answer) -> None:
