@@ -21,6 +21,7 @@ INSERTED_BY_SERVICES = {
         "events_deadletter",
         "events_deadletterdecision",
     ],
+    "tandem_notifications": ["notifications_notification", "events_consumerposition", "events_deadletter"],
 }
 
 
@@ -93,7 +94,7 @@ def test_services_insert_where_this_test_says(database: Database) -> None:
             """
             SELECT DISTINCT grantee, table_name FROM information_schema.column_privileges
             WHERE privilege_type = 'INSERT'
-              AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_relay', 'tandem_purge')
+              AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_notifications', 'tandem_relay', 'tandem_purge')
             """
         ).fetchall()
 

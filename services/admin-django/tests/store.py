@@ -19,10 +19,11 @@ NEXT = {
 
 @dataclass(frozen=True)
 class Store:
-    """Connections as the two services that write orders."""
+    """Connections as the two services that write orders, and as the one that sends mails."""
 
     api: psycopg.Connection
     worker: psycopg.Connection
+    notifications: psycopg.Connection
 
     def place_order(self, customer_id: UUID, *, sku: str = "MUG", name: str = "Mug", pieces: int = 2) -> UUID:
         """An order of `pieces` at 1490 cents each, placed as the API does."""
@@ -60,6 +61,20 @@ class Store:
             )
         self.advance(order_id, "paid")
         return order_id
+
+    def note_mail(self, order_id: UUID, state: str = "sent", *, error: str = "") -> UUID:
+        """A mail about the order's last event, and what became of it."""
+        row = self.notifications.execute(
+            "INSERT INTO notifications_notification (event_id, kind, order_id, version, wanted_at)"
+            " VALUES (uuidv7(), 'order_confirmed', %s, 1, now()) RETURNING id",
+            [order_id],
+        ).fetchone()
+        assert row
+        self.notifications.execute(
+            "UPDATE notifications_notification SET state = %s, error = %s, attempts = 1 WHERE id = %s",
+            [state, error, row[0]],
+        )
+        return UUID(str(row[0]))
 
     def _happen(self, connection: psycopg.Connection, order_id: UUID, event_type: str, state: str) -> None:
         payload = Jsonb({"order_id": str(order_id)})

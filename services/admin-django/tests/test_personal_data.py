@@ -46,6 +46,7 @@ def buyer_id(admin_database: Database) -> UUID:
 
 def test_a_copy_has_all_that_is_kept(staff: Client, store: Store, buyer_id: UUID) -> None:
     order_id = store.pay_order(buyer_id)
+    store.note_mail(order_id)
 
     answer = staff.get(page(buyer_id, "copy"))
 
@@ -57,6 +58,7 @@ def test_a_copy_has_all_that_is_kept(staff: Client, store: Store, buyer_id: UUID
     assert order["lines"] == [{"sku": "MUG", "name": "Mug", "quantity": 2, "unit_amount": 1490}]
     assert [entry["state"] for entry in order["timeline"]] == ["placed", "reserved", "paid"]
     assert order["payments"][0]["amount"] == 2980
+    assert [(mail["kind"], mail["state"]) for mail in order["mails"]] == [("order_confirmed", "sent")]
     assert "tok_visa" not in answer.content.decode()
     assert AuditEntry.objects.filter(object_id=str(buyer_id), message__startswith="Took a copy").count() == 1
 
@@ -90,8 +92,11 @@ def test_it_is_for_good(staff: Client, make_user: MakeUser) -> None:
 def test_orders_stay(staff: Client, store: Store, buyer_id: UUID) -> None:
     order_id = store.pay_order(buyer_id)
     store.advance(order_id, "shipped", "delivered")
+    store.note_mail(order_id, "failed", error="550 <bea@example.com>: no such mailbox")
 
     assert staff.post(page(buyer_id, "erase"), WHY).status_code == 302
+
+    assert Order.objects.get(pk=order_id).notifications.get().error == ""
 
     assert Order.objects.get(pk=order_id).customer_id == buyer_id
     shown = staff.get(f"/admin/orders/order/{order_id}/change/").content.decode()

@@ -62,6 +62,7 @@ def one_of_each(
     """An object for every page that there is."""
     product = make_product("MUG", "published")
     order_id = store.pay_order(customer_id)
+    store.note_mail(order_id)
     receive(product, 5)
     (letter,) = die(v1="dead/poison")
     decide([letter], Action.REPLAY, why="the release is mended", decided_by="ada@example.com")

@@ -5,8 +5,15 @@ A role that is not named for a table has no right to it. `tandem-manage apply_gr
 
 from typing import Literal
 
-Role = Literal["tandem_admin", "tandem_api", "tandem_worker", "tandem_relay", "tandem_purge"]
-ROLES: tuple[Role, ...] = ("tandem_admin", "tandem_api", "tandem_worker", "tandem_relay", "tandem_purge")
+Role = Literal["tandem_admin", "tandem_api", "tandem_worker", "tandem_notifications", "tandem_relay", "tandem_purge"]
+ROLES: tuple[Role, ...] = (
+    "tandem_admin",
+    "tandem_api",
+    "tandem_worker",
+    "tandem_notifications",
+    "tandem_relay",
+    "tandem_purge",
+)
 OWNER = "tandem_owner"
 
 ALL = "SELECT, INSERT, UPDATE, DELETE"
@@ -39,6 +46,8 @@ TABLES: dict[Role, dict[str, str]] = {
         "orders_orderline": READ,
         "orders_timelineentry": "SELECT, INSERT",
         "orders_paymentattempt": READ,
+        # Sending one again; and of the erased, what a mail server said, which may name an address.
+        "notifications_notification": ("SELECT, UPDATE (state, edition, attempts, error, wanted_at, next_attempt_at)"),
         "events_stream": READ,
         "events_outboxevent": READ,
         "events_consumerposition": READ,
@@ -75,6 +84,20 @@ TABLES: dict[Role, dict[str, str]] = {
             "SELECT, INSERT (consumer, aggregate_type, aggregate_id, version, action, why, decided_by),"
             " UPDATE (outcome, detail, carried_out_at)"
         ),
+    },
+    # The one process that is let to know customers' addresses, and it can change no order.
+    "tandem_notifications": {
+        "users_user": "SELECT (id, email, name, is_active, erased_at)",
+        "orders_order": "SELECT (id, customer_id, total_amount, total_currency, placed_at)",
+        "orders_orderline": READ,
+        "orders_timelineentry": "SELECT (order_id, version, payload)",
+        "notifications_notification": (
+            "SELECT, INSERT (event_id, kind, order_id, version, wanted_at, traceparent),"
+            " UPDATE (state, attempts, error, next_attempt_at, sent_at)"
+        ),
+        "events_consumerposition": "SELECT, INSERT, UPDATE (version)",
+        "events_deadletter": "SELECT, INSERT, UPDATE (state, reason, error, attempts, settled_at)",
+        "events_deadletterdecision": "SELECT, UPDATE (outcome, detail, carried_out_at)",
     },
     "tandem_relay": {
         "events_outboxevent": "SELECT, DELETE",

@@ -36,7 +36,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return dict(rows)
 
     def for_page(self) -> Self:
-        return self.select_related("customer").prefetch_related("lines", "timeline", "payment_attempts")
+        return self.select_related("customer").prefetch_related(
+            "lines", "timeline", "payment_attempts", "notifications"
+        )
 
     def search(self, term: str) -> Self:
         """By the whole id, or by a part of it or of the customer's email address."""

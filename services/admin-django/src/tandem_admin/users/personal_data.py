@@ -8,6 +8,7 @@ from django.utils import timezone
 from tandem_contracts.customers import CustomerErased
 
 from tandem_admin.events.services import append_event
+from tandem_admin.notifications.models import Notification
 from tandem_admin.orders.models import Order, State
 from tandem_admin.users import services
 from tandem_admin.users.models import User
@@ -55,6 +56,8 @@ def erase(user: User) -> None:
     locked.save()
     EmailAddress.objects.filter(user=locked).delete()
     Authenticator.objects.filter(user=locked).delete()
+    # What a mail server said names the address as often as not. What still waits to be sent is skipped by its sender.
+    Notification.objects.filter(order__customer=locked).update(error="")
     append_event(locked.pk, CustomerErased(customer_id=locked.pk))
 
 
@@ -75,5 +78,15 @@ def _copy_of_order(order: Order) -> dict[str, Any]:
         "payments": [
             {"state": attempt.state, "amount": attempt.amount, "currency": attempt.currency, "at": attempt.created_at}
             for attempt in order.payment_attempts.all()
+        ],
+        "mails": [
+            {
+                "kind": mail.kind,
+                "state": mail.state,
+                "reason": mail.error,
+                "at": mail.created_at,
+                "sent_at": mail.sent_at,
+            }
+            for mail in order.notifications.all()
         ],
     }
