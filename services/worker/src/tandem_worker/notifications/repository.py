@@ -93,12 +93,12 @@ async def facts_about(session: AsyncSession, mail: Claimed) -> Facts:
             User.email,
             User.name,
             User.is_active,
-            User.erased_at.is_not(None),
-            Order.id,
+            User.erased_at.is_not(None).label("is_erased"),
+            Order.id.label("order_id"),
             Order.total_amount,
-            Order.total_currency,
+            Order.total_currency.label("currency"),
             Order.placed_at,
-            TimelineEntry.payload,
+            TimelineEntry.payload.label("event"),
         )
         .join(User, User.id == Order.customer_id)
         .join(TimelineEntry, TimelineEntry.order_id == Order.id)
@@ -110,7 +110,7 @@ async def facts_about(session: AsyncSession, mail: Claimed) -> Facts:
         .where(OrderLine.order_id == mail.order_id)
         .order_by(OrderLine.position)
     )
-    return Facts(*known, [Line(*line) for line in lines])
+    return Facts(**known._mapping, lines=[Line(*line) for line in lines])  # noqa: SLF001 - likewise
 
 
 async def settle(session: AsyncSession, mail: Claimed, state: Settled, *, error: str = "") -> None:
