@@ -12,7 +12,14 @@ TABLES = Table.metadata.tables
 
 # Which service inserts where; the rights in the database say the same.
 INSERTED_BY_SERVICES = {
-    "tandem_api": ["orders_order", "orders_orderline", "orders_timelineentry", "orders_idempotencykey"],
+    "tandem_api": [
+        "addresses_address",
+        "addresses_shippingaddress",
+        "orders_order",
+        "orders_orderline",
+        "orders_timelineentry",
+        "orders_idempotencykey",
+    ],
     "tandem_worker": [
         "inventory_stockmovement",
         "orders_timelineentry",

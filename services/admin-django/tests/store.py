@@ -62,6 +62,22 @@ class Store:
         self.advance(order_id, "paid")
         return order_id
 
+    def keep_address(self, customer_id: UUID) -> None:
+        """An address that the customer keeps."""
+        self.api.execute(
+            "INSERT INTO addresses_address (customer_id, slot, recipient, street, city, country)"
+            " VALUES (%s, 1, 'Bea Buyer', 'Keizersgracht 1', 'Amsterdam', 'NL')",
+            [customer_id],
+        )
+
+    def ship_to(self, order_id: UUID) -> None:
+        """Where an order goes; the API writes it with the order."""
+        self.api.execute(
+            "INSERT INTO addresses_shippingaddress (order_id, recipient, street, postal_code, city, country)"
+            " VALUES (%s, 'Bea Buyer', 'Keizersgracht 1', '1015 CJ', 'Amsterdam', 'NL')",
+            [order_id],
+        )
+
     def note_mail(self, order_id: UUID, state: str = "sent", *, error: str = "") -> UUID:
         """A mail about the order's last event, and what became of it."""
         row = self.notifications.execute(

@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "tandem_admin.content",
     "tandem_admin.inventory",
     "tandem_admin.orders",
+    "tandem_admin.addresses",
     "tandem_admin.notifications",
     "tandem_admin.events",
     "tandem_admin.audit",

@@ -11,6 +11,7 @@ from fastapi.routing import iter_route_contexts
 from tandem_runtime.health import Health
 from tandem_runtime.http_metrics import HttpMetrics, route_templates
 
+from tandem_api.addresses.endpoints import router as addresses
 from tandem_api.catalog.endpoints import router as catalogue
 from tandem_api.database import Database
 from tandem_api.documentation import serve_documentation
@@ -57,7 +58,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     )
     app.state.settings = settings
     v1 = APIRouter(prefix="/v1")
-    for router in (catalogue, orders, order_events, customers):
+    for router in (catalogue, orders, order_events, customers, addresses):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(problem_pages)

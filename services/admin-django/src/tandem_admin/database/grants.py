@@ -32,6 +32,8 @@ ADMIN_PREFIXES = (
 # Django's own log of the admin is not in use: `tandem_admin.audit` is what nobody can change.
 ADMIN_READS = ("django_admin_log", "django_content_type", "django_migrations", "django_site")
 
+ADDRESS = "recipient, street, addition, postal_code, city, region, country"
+
 TABLES: dict[Role, dict[str, str]] = {
     "tandem_admin": {
         "audit_auditentry": "SELECT, INSERT",
@@ -46,6 +48,9 @@ TABLES: dict[Role, dict[str, str]] = {
         "orders_orderline": READ,
         "orders_timelineentry": "SELECT, INSERT",
         "orders_paymentattempt": READ,
+        # To erase a person.
+        "addresses_address": "SELECT, DELETE",
+        "addresses_shippingaddress": "SELECT, DELETE",
         # Sending one again; and of the erased, what a mail server said, which may name an address.
         "notifications_notification": ("SELECT, UPDATE (state, edition, attempts, error, wanted_at, next_attempt_at)"),
         "events_stream": READ,
@@ -58,7 +63,11 @@ TABLES: dict[Role, dict[str, str]] = {
         ),
     },
     "tandem_api": {
-        "users_user": "SELECT (id, email, name, is_active)",
+        "users_user": "SELECT (id, email, name, is_active), UPDATE (name)",
+        "addresses_address": (
+            f"SELECT, INSERT (id, customer_id, slot, {ADDRESS}), UPDATE ({ADDRESS}, default_since), DELETE"
+        ),
+        "addresses_shippingaddress": "SELECT, INSERT",
         "catalog_category": READ,
         "catalog_product": READ,
         "inventory_stock": READ,

@@ -1,10 +1,15 @@
 """Orders as the back office reads them: the API places them, the worker's order process carries them on."""
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 
 from tandem_admin.database.columns import created_at, uuid_primary_key
 from tandem_admin.orders.querysets import OrderQuerySet
+
+if TYPE_CHECKING:
+    from tandem_admin.addresses.models import ShippingAddress
 
 
 class State(models.TextChoices):
@@ -51,6 +56,11 @@ class Order(models.Model):
     def __str__(self) -> str:
         # The end of a UUIDv7 is its random part: the beginning is the same for all orders of a minute.
         return f"Order \N{HORIZONTAL ELLIPSIS}{str(self.pk)[-12:]}"
+
+    @property
+    def ships_to(self) -> "ShippingAddress | None":
+        """None when the order was placed without, or when its customer was erased."""
+        return getattr(self, "shipping_address", None)
 
 
 class OrderLine(models.Model):

@@ -36,7 +36,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return dict(rows)
 
     def for_page(self) -> Self:
-        return self.select_related("customer").prefetch_related(
+        return self.select_related("customer", "shipping_address").prefetch_related(
             "lines", "timeline", "payment_attempts", "notifications"
         )
 
