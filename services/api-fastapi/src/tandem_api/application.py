@@ -24,6 +24,7 @@ from tandem_api.openapi import DESCRIPTION, describer
 from tandem_api.orders.endpoints import router as orders
 from tandem_api.orders.stream_endpoints import router as order_events
 from tandem_api.orders.streams import Streams
+from tandem_api.orders.wakeups import Wakeups
 from tandem_api.problems.endpoints import router as problem_pages
 from tandem_api.problems.handlers import handle_problems
 from tandem_api.settings import Settings
@@ -78,7 +79,8 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
 async def serving(app: FastAPI, settings: Settings, health: Health, stopping: asyncio.Event) -> AsyncIterator[None]:
     """Give the application its clients, and keep its cache by the feed, while the block runs."""
     database = Database(settings)
-    cache = Cache(database)
+    wakeups = Wakeups(limit=settings.event_stream_limit, customer_limit=settings.event_stream_customer_limit)
+    cache = Cache(database, wakeups)
     health.add_check("cache", cache.reason_against)
     async with httpx.AsyncClient() as client:
         app.state.database = database
@@ -95,9 +97,14 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
             issuer=settings.issuer,
             audience=settings.token_audience,
         )
-        app.state.streams = Streams(database, cache.wakeups, cache.refused, settings.event_stream_heartbeat_seconds)
+        streams = Streams(database, wakeups, cache.refused, settings.event_stream_heartbeat_seconds)
+        app.state.streams = streams
         try:
-            async with _running(_feed(cache, settings).run()), _running(_close_streams(cache, stopping)):
+            async with (
+                _running(_feed(cache, settings).run()),
+                _running(_close_streams(cache, stopping)),
+                _running(streams.look_up()),
+            ):
                 yield
         finally:
             cache.wakeups.close()
