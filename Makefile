@@ -10,7 +10,7 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office bench-streams lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-back-office: ## measure the back office (ONLY=import ROUNDS=5 QUICK=1)
 	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
 	@$(UV) sync --frozen --inexact --quiet --group bench
 	$(RUN) python -m benchmarks.back_office $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
+
+bench-streams: ## measure what an idle event stream costs a pod of the API (STREAMS=1000)
+	$(RUN) python -m benchmarks.streams $(if $(STREAMS),--streams $(STREAMS))
 
 lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff check

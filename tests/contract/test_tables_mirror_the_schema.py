@@ -12,7 +12,14 @@ TABLES = Table.metadata.tables
 
 # Which service inserts where; the rights in the database say the same.
 INSERTED_BY_SERVICES = {
-    "tandem_api": ["orders_order", "orders_orderline", "orders_timelineentry", "orders_idempotencykey"],
+    "tandem_api": [
+        "addresses_address",
+        "addresses_shippingaddress",
+        "orders_order",
+        "orders_orderline",
+        "orders_timelineentry",
+        "orders_idempotencykey",
+    ],
     "tandem_worker": [
         "inventory_stockmovement",
         "orders_timelineentry",
@@ -22,6 +29,7 @@ INSERTED_BY_SERVICES = {
         "events_deadletter",
         "events_deadletterdecision",
     ],
+    "tandem_notifications": ["notifications_notification", "events_consumerposition", "events_deadletter"],
 }
 
 
@@ -94,7 +102,7 @@ def test_services_insert_where_this_test_says(database: Database) -> None:
             """
             SELECT DISTINCT grantee, table_name FROM information_schema.column_privileges
             WHERE privilege_type = 'INSERT'
-              AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_relay', 'tandem_purge')
+              AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_notifications', 'tandem_relay', 'tandem_purge')
             """
         ).fetchall()
 

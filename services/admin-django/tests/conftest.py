@@ -111,8 +111,9 @@ def store(admin_database: Database) -> Iterator[Store]:
     with (
         psycopg.connect(admin_database.url("tandem_api"), autocommit=True) as api,
         psycopg.connect(admin_database.url("tandem_worker"), autocommit=True) as worker,
+        psycopg.connect(admin_database.url("tandem_notifications"), autocommit=True) as notifications,
     ):
-        yield Store(api, worker)
+        yield Store(api, worker, notifications)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ class OneOfEach:
         category = Category.objects.create(slug=f"shelf-{number}", name=f"Shelf {number}")
         product = self.make_product(f"MUG-{number}", "published", category=category)
         order_id = self.store.pay_order(self.customer_id)
+        self.store.note_mail(order_id)
         receive(product, 5)
         (letter,) = self.die(v1="dead/poison")
         decide([letter], Action.REPLAY, why="the release is mended", decided_by="ada@example.com")

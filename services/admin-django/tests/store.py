@@ -19,10 +19,11 @@ NEXT = {
 
 @dataclass(frozen=True)
 class Store:
-    """Connections as the two services that write orders."""
+    """Connections as the two services that write orders, and as the one that sends mails."""
 
     api: psycopg.Connection
     worker: psycopg.Connection
+    notifications: psycopg.Connection
 
     def place_order(self, customer_id: UUID, *, sku: str = "MUG", name: str = "Mug", pieces: int = 2) -> UUID:
         """An order of `pieces` at 1490 cents each, placed as the API does."""
@@ -89,6 +90,36 @@ class Store:
         with self.worker.transaction():
             named = {**refused, "request_version": version}
             self._happen(self.worker, order_id, "order.request_refused.v1", None, named)
+
+    def keep_address(self, customer_id: UUID) -> None:
+        """An address that the customer keeps."""
+        self.api.execute(
+            "INSERT INTO addresses_address (customer_id, slot, recipient, street, city, country)"
+            " VALUES (%s, 1, 'Bea Buyer', 'Keizersgracht 1', 'Amsterdam', 'NL')",
+            [customer_id],
+        )
+
+    def ship_to(self, order_id: UUID) -> None:
+        """Where an order goes; the API writes it with the order."""
+        self.api.execute(
+            "INSERT INTO addresses_shippingaddress (order_id, recipient, street, postal_code, city, country)"
+            " VALUES (%s, 'Bea Buyer', 'Keizersgracht 1', '1015 CJ', 'Amsterdam', 'NL')",
+            [order_id],
+        )
+
+    def note_mail(self, order_id: UUID, state: str = "sent", *, error: str = "") -> UUID:
+        """A mail about the order's last event, and what became of it."""
+        row = self.notifications.execute(
+            "INSERT INTO notifications_notification (event_id, kind, order_id, version, wanted_at)"
+            " VALUES (uuidv7(), 'order_confirmed', %s, 1, now()) RETURNING id",
+            [order_id],
+        ).fetchone()
+        assert row
+        self.notifications.execute(
+            "UPDATE notifications_notification SET state = %s, error = %s, attempts = 1 WHERE id = %s",
+            [state, error, row[0]],
+        )
+        return UUID(str(row[0]))
 
     def _happen(
         self,

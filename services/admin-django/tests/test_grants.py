@@ -89,6 +89,26 @@ FORBIDDEN = [
     ("tandem_api", "SELECT * FROM events_deadletterdecision"),
     ("tandem_relay", "SELECT append_event('order', uuidv7(), 'order.paid.v1', '{}', '{}')"),
     ("tandem_relay", "UPDATE events_outboxevent SET payload = '{}'"),
+    # Who knows customers' addresses changes no order, and sees neither cards nor passwords.
+    ("tandem_worker", "SELECT * FROM notifications_notification"),
+    ("tandem_api", "SELECT * FROM notifications_notification"),
+    ("tandem_notifications", "SELECT password FROM users_user"),
+    ("tandem_notifications", "UPDATE users_user SET email = 'x'"),
+    ("tandem_notifications", "SELECT payment_token FROM orders_order"),
+    ("tandem_notifications", "UPDATE orders_order SET state = 'paid'"),
+    ("tandem_notifications", "UPDATE notifications_notification SET edition = 2"),
+    ("tandem_notifications", "DELETE FROM notifications_notification"),
+    ("tandem_notifications", "SELECT append_event('order', uuidv7(), 'order.paid.v1', '{}', '{}')"),
+    ("tandem_admin", "INSERT INTO notifications_notification (kind) VALUES ('x')"),
+    ("tandem_admin", "UPDATE notifications_notification SET sent_at = now()"),
+    ("tandem_admin", "DELETE FROM notifications_notification"),
+    # Customers write their addresses themselves.
+    ("tandem_admin", "UPDATE addresses_address SET street = 'x'"),
+    ("tandem_admin", "INSERT INTO addresses_shippingaddress (street) VALUES ('x')"),
+    ("tandem_api", "UPDATE addresses_address SET customer_id = uuidv7()"),
+    ("tandem_api", "UPDATE addresses_shippingaddress SET street = 'x'"),
+    ("tandem_api", "UPDATE users_user SET email = 'x'"),
+    ("tandem_worker", "SELECT * FROM addresses_address"),
     # The purge sees how old a row is, not what is in it.
     ("tandem_purge", "SELECT response_body FROM orders_idempotencykey"),
     ("tandem_purge", "SELECT body FROM events_deadletter"),
@@ -173,11 +193,12 @@ def test_what_the_services_live_on_is_granted(database: Database) -> None:
         psycopg.connect(database.url("tandem_admin"), autocommit=True) as admin,
         psycopg.connect(database.url("tandem_api"), autocommit=True) as api,
         psycopg.connect(database.url("tandem_worker"), autocommit=True) as worker,
+        psycopg.connect(database.url("tandem_notifications"), autocommit=True) as notifications,
         psycopg.connect(database.url("tandem_relay"), autocommit=True) as relay,
     ):
         customer = _stock_a_mug(admin)
         assert _only(api, "SELECT email FROM users_user WHERE id = %s AND is_active", customer) == "ada@example.com"
-        order = Store(api, worker).pay_order(customer)
+        order = Store(api, worker, notifications).pay_order(customer)
         _reserve(worker, order)
         admin.execute(
             "INSERT INTO orders_timelineentry (order_id, version, event_type, payload)"
@@ -185,11 +206,14 @@ def test_what_the_services_live_on_is_granted(database: Database) -> None:
             " 'order.shipment_registered.v1', '{}'",
             [order, order],
         )
-        Store(api, worker).advance(order, "shipped")
+        Store(api, worker, notifications).advance(order, "shipped")
         api.execute(
             "INSERT INTO orders_idempotencykey (principal, key, request_hash, response_status, response_body)"
             " VALUES ('ada', 'k', 'h', 201, '{}')"
         )
+        mail = Store(api, worker, notifications).note_mail(order, "failed")
+        assert _only(notifications, "SELECT email FROM users_user WHERE id = %s", customer) == "ada@example.com"
+        admin.execute("UPDATE notifications_notification SET state = 'pending', edition = 2 WHERE id = %s", [mail])
         worker.execute("INSERT INTO events_consumerposition VALUES ('orders', 'order', %s, 1)", [order])
         worker.execute("UPDATE events_consumerposition SET version = 2")
         published = relay.execute("SELECT producer, version FROM events_outboxevent ORDER BY id").fetchall()

@@ -8,6 +8,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
 from django.test import Client
+from tandem_admin.addresses.models import Address
 from tandem_admin.audit.models import AuditEntry
 from tandem_admin.events.models import OutboxEvent
 from tandem_admin.orders.models import Order
@@ -46,17 +47,23 @@ def buyer_id(admin_database: Database) -> UUID:
 
 def test_a_copy_has_all_that_is_kept(staff: Client, store: Store, buyer_id: UUID) -> None:
     order_id = store.pay_order(buyer_id)
+    store.note_mail(order_id)
+    store.ship_to(order_id)
+    store.keep_address(buyer_id)
 
     answer = staff.get(page(buyer_id, "copy"))
 
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{buyer_id}.json"'
     copy = answer.json()
     assert copy["name"] == "Bea Buyer"
+    assert [address["street"] for address in copy["addresses"]] == ["Keizersgracht 1"]
     (order,) = copy["orders"]
+    assert order["shipping_address"]["postal_code"] == "1015 CJ"
     assert order["id"] == str(order_id)
     assert order["lines"] == [{"sku": "MUG", "name": "Mug", "quantity": 2, "unit_amount": 1490}]
     assert [entry["state"] for entry in order["timeline"]] == ["placed", "reserved", "paid"]
     assert order["payments"][0]["amount"] == 2980
+    assert [(mail["kind"], mail["state"]) for mail in order["mails"]] == [("order_confirmed", "sent")]
     assert "tok_visa" not in answer.content.decode()
     assert AuditEntry.objects.filter(object_id=str(buyer_id), message__startswith="Took a copy").count() == 1
 
@@ -90,8 +97,16 @@ def test_it_is_for_good(staff: Client, make_user: MakeUser) -> None:
 def test_orders_stay(staff: Client, store: Store, buyer_id: UUID) -> None:
     order_id = store.pay_order(buyer_id)
     store.advance(order_id, "shipped", "delivered")
+    store.note_mail(order_id, "failed", error="550 <bea@example.com>: no such mailbox")
+    store.ship_to(order_id)
+    store.keep_address(buyer_id)
 
     assert staff.post(page(buyer_id, "erase"), WHY).status_code == 302
+
+    order = Order.objects.get(pk=order_id)
+    assert order.notifications.get().error == ""
+    assert order.ships_to is None
+    assert not Address.objects.filter(customer=buyer_id).exists()
 
     assert Order.objects.get(pk=order_id).customer_id == buyer_id
     shown = staff.get(f"/admin/orders/order/{order_id}/change/").content.decode()
@@ -136,3 +151,15 @@ def test_who_may_take_a_copy(client: Client, make_user: MakeUser, role: str, sta
     clerk.groups.add(Group.objects.get(name=role))
     client.force_login(clerk)
     assert client.get(page(make_user().pk, "copy")).status_code == status
+
+
+def test_staff_see_addresses(staff: Client, store: Store, buyer_id: UUID) -> None:
+    order_id = store.pay_order(buyer_id)
+    store.ship_to(order_id)
+    store.keep_address(buyer_id)
+
+    user = staff.get(page(buyer_id, "change")).content.decode()
+    order = staff.get(f"/admin/orders/order/{order_id}/change/").content.decode()
+
+    assert "Keizersgracht 1" in user
+    assert "1015 CJ Amsterdam" in order

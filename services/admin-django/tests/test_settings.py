@@ -73,6 +73,8 @@ def test_an_unsafe_production_ends_with_one_line_that_tells_why(production: dict
         ({"oidc_private_keys": []}, "TANDEM_OIDC_PRIVATE_KEYS"),
         ({"staff_second_factor": False}, "TANDEM_STAFF_SECOND_FACTOR"),
         ({"mail_url": "file:///var/mails"}, "TANDEM_MAIL_URL"),
+        ({"mail_url": ""}, "TANDEM_MAIL_URL"),
+        ({"mail_url": "smtp://mail.example.com"}, "TANDEM_MAIL_URL"),
         ({"admin_url": "http://admin.example.com"}, "TANDEM_ADMIN_URL"),
         ({"static_root": None}, "TANDEM_STATIC_ROOT"),
         ({"media_root": None}, "TANDEM_MEDIA_ROOT"),

@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
-ALL_SCOPES = "openid orders:read orders:write"
+ALL_SCOPES = "openid orders:read orders:write account:read account:write"
 
 
 class IdentityProvider:

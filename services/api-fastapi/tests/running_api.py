@@ -44,6 +44,9 @@ class Api:
         headers = self.auth(customer_id) | {"Idempotency-Key": key or str(uuid4())}
         return await self.client.post(path, json=body, headers=headers)
 
+    async def send(self, method: str, path: str, customer_id: UUID, body: Any = None) -> httpx.Response:
+        return await self.client.request(method, path, json=body, headers=self.auth(customer_id))
+
     async def place(self, customer_id: UUID, *, key: str | None = None, **quantities: int) -> httpx.Response:
         """Order so many of each SKU, whose names have `_` for `-`."""
         lines = [{"sku": sku.replace("_", "-"), "quantity": quantity} for sku, quantity in quantities.items()]

@@ -71,6 +71,9 @@ class Storefront:
             self.advance(order_id, state)
         return order_id
 
+    def stock(self, sku: str, available: int) -> None:
+        self.sql("INSERT INTO inventory_stock (sku, available) VALUES (%s, %s)", sku, available)
+
     def advance(self, order_id: UUID, state: str) -> None:
         """What the order process does at a transition: state, event and timeline in one transaction."""
         kind, payload = f"order.{state}.v1", Jsonb({"order_id": str(order_id)})
@@ -100,6 +103,17 @@ class Storefront:
                 [order_id, appended[0], kind, payload],
             )
             worker.execute("UPDATE orders_order SET refunded_amount = %s WHERE id = %s", [amount, order_id])
+
+    def refuse(self, order_id: UUID, request: str) -> None:
+        """What the order process does with a request that the state does not allow."""
+        self.sql(
+            "INSERT INTO orders_timelineentry (order_id, version, event_type, payload)"
+            " SELECT %s, append_event('order', %s, kind, payload, '{}'), kind, payload"
+            " FROM (VALUES ('order.request_refused.v1', jsonb_build_object('request', %s::text))) AS r (kind, payload)",
+            order_id,
+            order_id,
+            request,
+        )
 
     def outbox(self) -> list[dict[str, Any]]:
         return self.sql("SELECT * FROM events_outboxevent ORDER BY id")

@@ -1,8 +1,9 @@
+import asyncio
 from uuid import UUID
 
 import pytest
 from running_api import Api
-from storefront import Storefront
+from storefront import LOCK_WAITS, Storefront
 
 
 @pytest.mark.parametrize("state", ["placed", "reserved", "paid"])
@@ -44,3 +45,50 @@ async def test_it_is_requested_once_however_often_it_is_sent(api: Api, storefron
     assert (again.status_code, again.json()) == (202, first.json())
     assert again.headers["idempotent-replayed"] == "true"
     assert [event["type"] for event in storefront.outbox()].count("order.cancellation_requested.v1") == 1
+
+
+def requests(storefront: Storefront) -> int:
+    return [event["type"] for event in storefront.outbox()].count("order.cancellation_requested.v1")
+
+
+async def test_a_request_that_is_under_way_is_the_answer_to_another(
+    api: Api, storefront: Storefront, ada: UUID
+) -> None:
+    order_id = storefront.order(ada)
+    path = f"/v1/orders/{order_id}/cancellation"
+    first = await api.post(path, {}, ada, key="one")
+    storefront.advance(order_id, "reserved")  # what was before the request in the stream may still lead on
+
+    second = await api.post(path, {"reason": "again"}, ada, key="two")
+    replayed = await api.post(path, {"reason": "again"}, ada, key="two")
+
+    assert (second.status_code, second.json()) == (202, first.json())
+    assert (replayed.json(), replayed.headers["idempotent-replayed"]) == (first.json(), "true")
+    assert requests(storefront) == 1
+
+
+async def test_requests_that_come_at_once_are_one(api: Api, storefront: Storefront, ada: UUID) -> None:
+    path = f"/v1/orders/{storefront.order(ada)}/cancellation"
+    with storefront.locked("orders_timelineentry"):  # all have looked, and none has written
+        sent = [asyncio.create_task(api.post(path, {}, ada)) for _ in range(4)]
+        async with asyncio.timeout(10):
+            while len(storefront.sql(LOCK_WAITS)) < 4:
+                await asyncio.sleep(0.01)
+
+    answers = [await one for one in sent]
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert {answer.json()["version"] for answer in answers} == {2}
+    assert requests(storefront) == 1
+
+
+async def test_after_a_refusal_one_may_ask_again(api: Api, storefront: Storefront, ada: UUID) -> None:
+    order_id = storefront.order(ada)
+    path = f"/v1/orders/{order_id}/cancellation"
+    await api.post(path, {}, ada)
+    storefront.refuse(order_id, "order.cancellation_requested.v1")
+
+    again = await api.post(path, {}, ada)
+
+    assert (again.status_code, again.json()["version"]) == (202, 4)
+    assert requests(storefront) == 2

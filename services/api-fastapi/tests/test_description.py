@@ -29,7 +29,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 def test_every_operation_is_named_tagged_and_declares_its_problems(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     ids = [operation["operationId"] for _, operation in operations(document)]
-    assert len(set(ids)) == len(ids) == 9
+    assert len(set(ids)) == len(ids) == 17
     for name, operation in operations(document):
         assert operation["summary"], name
         assert operation["tags"], name
@@ -59,7 +59,14 @@ def test_clients_are_sent_to_the_identity_provider(document: dict[str, Any], pro
 
 
 def test_requests_are_closed(document: dict[str, Any]) -> None:
-    for name in ("OrderRequest", "LineRequest", "CancellationRequest"):
+    for name in (
+        "OrderRequest",
+        "Basket",
+        "LineRequest",
+        "CancellationRequest",
+        "PostalAddress",
+        "ProfileChange",
+    ):
         assert document["components"]["schemas"][name]["additionalProperties"] is False
 
 

@@ -3,6 +3,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from running_api import Api, api_settings, running_api
 from sqlalchemy.pool import QueuePool
 from storefront import Storefront
 from tandem_api.metrics import OPEN_EVENT_STREAMS
+from tandem_api.orders.streams import Streams
 from tandem_local.databases import Database
 
 
@@ -133,10 +135,10 @@ async def test_idle_streams_hold_no_connection_and_leave_nothing_behind(
     order_id = storefront.order(ada)
     async with AsyncExitStack() as streams:
         # The pool has ten connections.
-        readers = [await streams.enter_async_context(api.follow(order_id, ada)) for _ in range(30)]
+        readers = [await streams.enter_async_context(api.follow(order_id, ada)) for _ in range(20)]
         for events in readers:
             await events.next()
-        assert open_streams() == 30
+        assert open_streams() == 20
         pool = api.cache.database._engine.pool
         assert isinstance(pool, QueuePool)
         assert pool.checkedout() == 0
@@ -159,3 +161,43 @@ async def test_a_stream_outlives_a_database_that_is_away_for_a_moment(
         storefront.advance(order_id, "reserved")
         seen = [await events.next() for _ in range(3)]
         assert any(event is not None and event.get("id") == "2" for event in seen)
+
+
+async def test_a_customer_follows_a_limited_number_of_orders_at_once(
+    storefront: Storefront, database: Database, provider: IdentityProvider, ada: UUID, eve: UUID
+) -> None:
+    settings = api_settings(database.url("tandem_api"), provider, event_stream_customer_limit=2, event_stream_limit=3)
+    order_id, other = storefront.order(ada), storefront.order(eve)
+    async with running_api(settings, provider) as api:
+        async with api.follow(order_id, ada) as first, api.follow(order_id, ada):
+            await first.next()
+            one_too_many = await api.get(f"/v1/orders/{order_id}/events", ada)
+            assert one_too_many.status_code == 429
+            assert one_too_many.json()["type"].endswith("/problems/too-many-streams")
+            assert one_too_many.headers["retry-after"] == "15"
+            async with api.follow(other, eve) as third:
+                await third.next()
+                full = await api.get(f"/v1/orders/{other}/events", eve)
+                assert full.status_code == 503
+                assert full.headers["retry-after"] == "15"
+        await open_streams_become(0)
+        async with api.follow(order_id, ada) as again:
+            assert await again.next() is not None, "who left makes room"
+
+
+async def test_idle_streams_read_nothing(restless: Api, storefront: Storefront, ada: UUID) -> None:
+    reads = 0
+    read = Streams._read
+
+    async def counted(self: Streams, *arguments: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return await read(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Streams, "_read", counted)
+        async with restless.follow(storefront.order(ada), ada) as events:
+            await events.next()
+            for _ in range(5):
+                assert await events.next() == {"comment": "heartbeat"}
+    assert reads == 1

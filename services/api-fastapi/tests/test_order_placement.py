@@ -51,6 +51,7 @@ async def test_the_event_is_stated_with_the_order_and_carries_its_trace(
         "customer_id": str(ada),
         "total": {"amount": 2900, "currency": "EUR"},
         "lines": [{"sku": "MUG-1", "quantity": 2, "unit_price": {"amount": 1450, "currency": "EUR"}}],
+        "ships_to_country": None,
     }
     assert event["headers"] == {"traceparent": TRACEPARENT}
     assert entry["traceparent"] == TRACEPARENT

@@ -26,7 +26,10 @@ def test_every_metric_is_declared() -> None:
     assert ours == []
 
 
-@pytest.mark.parametrize(("role", "database_role"), [("relay", "tandem_relay"), ("orders", "tandem_worker")])
+@pytest.mark.parametrize(
+    ("role", "database_role"),
+    [("relay", "tandem_relay"), ("orders", "tandem_worker"), ("notifications", "tandem_notifications")],
+)
 async def test_a_role_becomes_ready_serves_its_metrics_and_stops_on_sigterm(
     database: Database, kafka_server: str, role: str, database_role: str
 ) -> None:
@@ -43,6 +46,7 @@ async def test_a_role_becomes_ready_serves_its_metrics_and_stops_on_sigterm(
             "TANDEM_KAFKA_BOOTSTRAP_SERVERS": kafka_server,
             "TANDEM_PAYMENT_URL": "http://127.0.0.1:9",
             "TANDEM_PAYMENT_API_KEY": "key",
+            "TANDEM_MAIL_URL": "smtp://127.0.0.1:9",
         },
         stdout=asyncio.subprocess.DEVNULL,
     )

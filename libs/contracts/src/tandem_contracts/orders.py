@@ -33,6 +33,10 @@ class OrderPlaced(OrderEvent):
 
     total: Money
     lines: list[OrderedLine] = Field(min_length=1)
+    # The address itself is in no event: events stay, and a person can ask to be forgotten.
+    ships_to_country: str | None = Field(
+        default=None, description="ISO 3166-1 alpha-2; null when the order was placed without an address"
+    )
 
 
 class OrderReserved(OrderEvent):

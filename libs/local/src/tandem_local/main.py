@@ -122,6 +122,7 @@ def _show_addresses(system: System) -> None:
         "Admin": f"{system.admin_url}/admin/   {STAFF}   {system.credentials.staff_password}",
         "Customer": f"{CUSTOMER}   {system.credentials.customer_password}",
         "API": f"{system.api_url}/docs",
+        "Mails": f"{system.wiring.mails}, a file each",
         "Logs": str(system.logs),
     }
     system.progress.say("\nCtrl-C stops it; meanwhile:\n")

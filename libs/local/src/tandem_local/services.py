@@ -13,7 +13,7 @@ from tandem_local.processes import Command
 from tandem_local.programs import database_url, program
 
 DATABASE = "tandem"
-SERVICES = ("admin", "api", "relay", "orders", "payment")
+SERVICES = ("admin", "api", "relay", "orders", "notifications", "payment")
 PUBLIC = ("admin", "api", "payment")
 
 
@@ -55,7 +55,7 @@ class Wiring:
 
     @property
     def mails(self) -> Path:
-        """Where the admin's mails are kept, a file each."""
+        """Where mails are kept, a file each: the admin's and the worker's."""
         return self.home / "mails"
 
     def settings(self, role: str | None = None) -> dict[str, str]:
@@ -79,7 +79,7 @@ class Wiring:
         return self.settings(role) | {
             "TANDEM_SECRET_KEY": self.credentials.django_secret_key,
             "TANDEM_OIDC_PRIVATE_KEYS": json.dumps([{"pem": self.credentials.oidc_private_key}]),
-            "TANDEM_MAIL_URL": f"file://{self.mails}",
+            **self.mail_settings(),
             "TANDEM_MEDIA_ROOT": str(self.home / "media"),
             # A password is enough on one's own machine; production insists on a second factor.
             "TANDEM_STAFF_SECOND_FACTOR": "false",
@@ -105,6 +105,10 @@ class Wiring:
             "TANDEM_PAYMENT_URL": self.ports.url("payment"),
         }
 
+    def mail_settings(self) -> dict[str, str]:
+        """What sends mails: none leaves this machine."""
+        return {"TANDEM_MAIL_URL": f"file://{self.mails}"}
+
     def commands(self) -> dict[str, Command]:
         """The services' commands by name."""
         provider = self.provider_settings()
@@ -118,6 +122,11 @@ class Wiring:
             "api": self._command("api", ["tandem-api"], self.settings("tandem_api")),
             "relay": self._command("relay", ["tandem-worker", "relay"], self.settings("tandem_relay")),
             "orders": self._command("orders", ["tandem-worker", "orders"], self.settings("tandem_worker") | provider),
+            "notifications": self._command(
+                "notifications",
+                ["tandem-worker", "notifications"],
+                self.settings("tandem_notifications") | self.mail_settings(),
+            ),
             "payment": self._command("payment", ["payment-sandbox"], self.settings() | sandbox),
         }
 

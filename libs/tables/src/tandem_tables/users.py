@@ -1,4 +1,6 @@
-from sqlalchemy import String, text
+from datetime import datetime
+
+from sqlalchemy import DateTime, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tandem_tables.metadata import Table, UuidPrimaryKey
@@ -13,3 +15,5 @@ class User(Table):
     email: Mapped[str] = mapped_column(String(254))
     name: Mapped[str] = mapped_column(String(150), server_default=text("''"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    # The API may not see it; those who load whole users leave it out.
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), deferred=True)

@@ -4,10 +4,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
+from tandem_runtime.mail import MailServer, mail_target
 from tandem_runtime.settings import Origin, RuntimeSettings
 
 from tandem_admin.identity.signing_keys import SigningKey
-from tandem_admin.mail import PORTS, mail_settings
+from tandem_admin.mail import mail_settings
 
 DEVELOPMENT_SECRET = "not-secret-for-development-and-tests-only"  # noqa: S105 - refused in production
 MINIMUM_SECRET_LENGTH = 50
@@ -122,8 +123,8 @@ class Settings(RuntimeSettings):
             raise ValueError("TANDEM_OIDC_PRIVATE_KEYS must be set in production (tandem-manage rotate_signing_keys)")
         if not self.staff_second_factor:
             raise ValueError("TANDEM_STAFF_SECOND_FACTOR must stay on in production")
-        if urlsplit(self.mail_url.get_secret_value()).scheme not in PORTS:
-            raise ValueError("TANDEM_MAIL_URL must name an SMTP server in production: people register by mail")
+        if not _is_safe_mail(self.mail_url.get_secret_value()):
+            raise ValueError("TANDEM_MAIL_URL must name an SMTP server with TLS in production: people register by mail")
         if not self.https:
             raise ValueError("TANDEM_ADMIN_URL must be https in production: passwords and tokens pass there")
         if self.staff_url and not self.staff_url.startswith("https:"):
@@ -133,3 +134,8 @@ class Settings(RuntimeSettings):
         if self.media_root is None and not self.media_s3_bucket:
             raise ValueError("TANDEM_MEDIA_ROOT or TANDEM_MEDIA_S3_BUCKET must be set in production, for uploads")
         return self
+
+
+def _is_safe_mail(url: str) -> bool:
+    target = mail_target(url) if url else None
+    return isinstance(target, MailServer) and target.is_private

@@ -1,33 +1,29 @@
-"""Where mails go, from one address to Django's settings."""
+"""Where mails go, as Django's settings."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-PORTS = {"smtp": 587, "smtps": 465}
-TIMEOUT_SECONDS = 10
+from tandem_runtime.mail import TIMEOUT_SECONDS, MailFolder, mail_target
+
 BACKEND = "django.core.mail.backends.{}.EmailBackend"
 
 
 def mail_settings(url: str) -> dict[str, Any]:
-    """Django's `EMAIL_…` for `smtp://user:password@host:587` (STARTTLS), `smtps://…:465`, `file:///folder`, or nothing.
+    """Django's `EMAIL_…` for an address as `mail_target` takes it; with none, mails are printed.
 
-    With nothing, mails are printed. Without a user, `smtp` does not ask for encryption: a relay on the same machine.
     ValueError for anything else.
     """
     if not url:
         return {"EMAIL_BACKEND": BACKEND.format("console")}
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.path:
-        return {"EMAIL_BACKEND": BACKEND.format("filebased"), "EMAIL_FILE_PATH": unquote(parts.path)}
-    if parts.scheme not in PORTS or not parts.hostname:
-        raise ValueError("must be smtp://user:password@host:587, smtps://user:password@host:465 or file:///folder")
+    target = mail_target(url)
+    if isinstance(target, MailFolder):
+        return {"EMAIL_BACKEND": BACKEND.format("filebased"), "EMAIL_FILE_PATH": str(target.path)}
     return {
         "EMAIL_BACKEND": BACKEND.format("smtp"),
-        "EMAIL_HOST": parts.hostname,
-        "EMAIL_PORT": parts.port or PORTS[parts.scheme],
-        "EMAIL_HOST_USER": unquote(parts.username or ""),
-        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
-        "EMAIL_USE_TLS": parts.scheme == "smtp" and bool(parts.username),
-        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_HOST": target.host,
+        "EMAIL_PORT": target.port,
+        "EMAIL_HOST_USER": target.user,
+        "EMAIL_HOST_PASSWORD": target.password,
+        "EMAIL_USE_TLS": target.encryption == "starttls",
+        "EMAIL_USE_SSL": target.encryption == "tls",
         "EMAIL_TIMEOUT": TIMEOUT_SECONDS,
     }

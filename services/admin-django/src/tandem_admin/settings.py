@@ -83,6 +83,8 @@ INSTALLED_APPS = [
     "tandem_admin.inventory",
     "tandem_admin.orders",
     "tandem_admin.refunds",
+    "tandem_admin.addresses",
+    "tandem_admin.notifications",
     "tandem_admin.events",
     "tandem_admin.audit",
     "tandem_admin.demo",

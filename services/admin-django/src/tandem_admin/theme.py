@@ -73,6 +73,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Users", "person", "users_user_changelist", "users.view_user"),
                     _page("Groups", "group", "auth_group_changelist", "auth.view_group"),
+                    _page("Mails", "mail", "notifications_notification_changelist", "notifications.view_notification"),
                     _page("Audit trail", "history", "audit_auditentry_changelist", "audit.view_auditentry"),
                     _page(
                         "OAuth clients", "vpn_key", "allauth_idp_oidc_client_changelist", "allauth_idp_oidc.view_client"

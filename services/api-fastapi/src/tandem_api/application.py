@@ -11,6 +11,7 @@ from fastapi.routing import iter_route_contexts
 from tandem_runtime.health import Health
 from tandem_runtime.http_metrics import HttpMetrics, route_templates
 
+from tandem_api.addresses.endpoints import router as addresses
 from tandem_api.catalog.endpoints import router as catalogue
 from tandem_api.database import Database
 from tandem_api.documentation import serve_documentation
@@ -23,6 +24,7 @@ from tandem_api.openapi import DESCRIPTION, describer
 from tandem_api.orders.endpoints import router as orders
 from tandem_api.orders.stream_endpoints import router as order_events
 from tandem_api.orders.streams import Streams
+from tandem_api.orders.wakeups import Wakeups
 from tandem_api.problems.endpoints import router as problem_pages
 from tandem_api.problems.handlers import handle_problems
 from tandem_api.settings import Settings
@@ -57,7 +59,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     )
     app.state.settings = settings
     v1 = APIRouter(prefix="/v1")
-    for router in (catalogue, orders, order_events, customers):
+    for router in (catalogue, orders, order_events, customers, addresses):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(problem_pages)
@@ -77,7 +79,8 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
 async def serving(app: FastAPI, settings: Settings, health: Health, stopping: asyncio.Event) -> AsyncIterator[None]:
     """Give the application its clients, and keep its cache by the feed, while the block runs."""
     database = Database(settings)
-    cache = Cache(database)
+    wakeups = Wakeups(limit=settings.event_stream_limit, customer_limit=settings.event_stream_customer_limit)
+    cache = Cache(database, wakeups)
     health.add_check("cache", cache.reason_against)
     async with httpx.AsyncClient() as client:
         app.state.database = database
@@ -94,9 +97,14 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
             issuer=settings.issuer,
             audience=settings.token_audience,
         )
-        app.state.streams = Streams(database, cache.wakeups, cache.refused, settings.event_stream_heartbeat_seconds)
+        streams = Streams(database, wakeups, cache.refused, settings.event_stream_heartbeat_seconds)
+        app.state.streams = streams
         try:
-            async with _running(_feed(cache, settings).run()), _running(_close_streams(cache, stopping)):
+            async with (
+                _running(_feed(cache, settings).run()),
+                _running(_close_streams(cache, stopping)),
+                _running(streams.look_up()),
+            ):
                 yield
         finally:
             cache.wakeups.close()

@@ -26,6 +26,7 @@ class Database:
         self._engine = _engine(settings)
         # One snapshot for all statements of a request: an order and its timeline always agree.
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._committing = self._engine.execution_options(isolation_level="READ COMMITTED")
         self._hint = OutboxHint(self._engine)
 
     @asynccontextmanager
@@ -35,13 +36,26 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """As `writing`, for what states no event."""
+        async with self._engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction, for the rare act that has to look again behind a lock; as `writing` else."""
+        async with self._committing.begin() as connection:
+            yield connection
+        self._hint.give()
+
+    @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit mode: what belongs together is one statement, committed when it returns.
 
-        So a request waits neither for a BEGIN nor for a COMMIT. Whatever the API writes comes with an event, so the
-        relay gets a hint at the end of the block.
+        So a request waits neither for a BEGIN nor for a COMMIT. What is written comes with an event, so the relay gets
+        a hint at the end of the block.
         """
-        async with self._engine.connect() as connection:
+        async with self.connection() as connection:
             yield connection
         self._hint.give()
 

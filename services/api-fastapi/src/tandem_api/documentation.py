@@ -8,7 +8,7 @@ from fastapi.openapi.docs import get_swagger_ui_html, get_swagger_ui_oauth2_redi
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from tandem_api.identity.scopes import ORDERS_READ, ORDERS_WRITE
+from tandem_api.identity.scopes import SCOPES
 
 CLIENT_ID = "tandem-api-docs"
 REDIRECT_PATH = "/docs/oauth2-redirect"
@@ -30,7 +30,7 @@ def serve_documentation(app: FastAPI) -> None:
             oauth2_redirect_url=REDIRECT_PATH,
             init_oauth={
                 "clientId": CLIENT_ID,
-                "scopes": ["openid", ORDERS_READ, ORDERS_WRITE],
+                "scopes": list(SCOPES),
                 "usePkceWithAuthorizationCodeGrant": True,
             },
             swagger_ui_parameters={"persistAuthorization": False, "tryItOutEnabled": True},

@@ -20,7 +20,7 @@ integer in the currency's minor unit. Times are UTC.
 TAGS = [
     {"name": "catalogue", "description": "What the store sells. Public, and cacheable by ETag."},
     {"name": "orders", "description": "Place, see, follow and cancel orders. Customers see only their own."},
-    {"name": "customers", "description": "Who is calling."},
+    {"name": "customers", "description": "Who is calling: name and addresses."},
 ]
 
 

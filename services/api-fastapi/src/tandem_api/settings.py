@@ -40,6 +40,9 @@ class Settings(RuntimeSettings):
 
     catalogue_max_age_seconds: int = Field(default=10, ge=0)
     event_stream_heartbeat_seconds: float = Field(default=15, gt=0)
+    # At once in one process, and of one customer there.
+    event_stream_limit: int = Field(default=5000, ge=1)
+    event_stream_customer_limit: int = Field(default=20, ge=1)
 
     @property
     def issuer(self) -> str:

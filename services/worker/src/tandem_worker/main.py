@@ -20,13 +20,14 @@ from tandem_worker.consumer.main import run_consumer
 from tandem_worker.database import outbox_hint, session_factory
 from tandem_worker.dead_letters.commands import dead_letters, discard, replay
 from tandem_worker.dead_letters.main import settle_dead_letters
+from tandem_worker.notifications.main import run_notifications
 from tandem_worker.orders.process import NAME, order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
 from tandem_worker.purge.main import Purge
 from tandem_worker.refunds.services import Refunds
 from tandem_worker.relay.main import run_relay
-from tandem_worker.settings import OrdersSettings, PurgeSettings, RelaySettings, Settings
+from tandem_worker.settings import NotificationsSettings, OrdersSettings, PurgeSettings, RelaySettings, Settings
 from tandem_worker.streams.commands import events, lag
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -46,6 +47,12 @@ def relay() -> None:
 def orders() -> None:
     """Carry orders through: stock, payment, shipment."""
     _run("worker-orders", OrdersSettings, _run_orders)
+
+
+@app.command()
+def notifications() -> None:
+    """Tell customers by mail what happens to their orders."""
+    _run("worker-notifications", NotificationsSettings, run_notifications)
 
 
 @app.command()

@@ -1,9 +1,12 @@
 """What the worker takes from its environment, as TANDEM_<NAME>."""
 
 from datetime import timedelta
+from email.headerregistry import Address
+from email.utils import parseaddr
 
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from tandem_contracts.topics import TOPICS
+from tandem_runtime.mail import MailFolder, MailServer, mail_target
 from tandem_runtime.settings import RuntimeSettings
 
 
@@ -82,3 +85,45 @@ class OrdersSettings(ConsumerSettings):
     payment_api_key: SecretStr
     payment_timeout_seconds: float = Field(default=5.0, gt=0)
     payment_reconcile_seconds: float = Field(default=5.0, gt=0, description="pause between two rounds of asking again")
+
+
+class NotificationsSettings(ConsumerSettings):
+    mail_url: SecretStr = Field(description="smtp://user:password@host:587 (STARTTLS), smtps://…:465, file:///folder")
+    mail_from: str = Field(default="Tandem <store@localhost>", description="whom customers see as the sender")
+    mail_connections: int = Field(default=2, ge=1, le=20, description="to the mail server, side by side")
+    mail_age_limit_hours: float = Field(default=24, gt=0, description="beyond which a mail is not sent any more")
+
+    @field_validator("mail_url")
+    @classmethod
+    def must_be_a_way_to_send_mail(cls, url: SecretStr) -> SecretStr:
+        mail_target(url.get_secret_value())
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def must_be_an_address(cls, sender: str) -> str:
+        sender_address(sender)
+        return sender
+
+    @model_validator(mode="after")
+    def refuse_unsafe_production(self) -> "NotificationsSettings":
+        target = self.mail_target
+        if self.in_production and not (isinstance(target, MailServer) and target.is_private):
+            raise ValueError("TANDEM_MAIL_URL must name an SMTP server with TLS in production: mails name customers")
+        return self
+
+    @property
+    def mail_target(self) -> MailServer | MailFolder:
+        return mail_target(self.mail_url.get_secret_value())
+
+    @property
+    def mail_age_limit(self) -> timedelta:
+        return timedelta(hours=self.mail_age_limit_hours)
+
+
+def sender_address(sender: str) -> Address:
+    """`Store <store@example.com>` as an address; ValueError when it is none."""
+    name, address = parseaddr(sender)
+    if "@" not in address:
+        raise ValueError("must be an address, such as Store <store@example.com>")
+    return Address(display_name=name, addr_spec=address)

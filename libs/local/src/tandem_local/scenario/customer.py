@@ -21,6 +21,13 @@ from tandem_local.scenario.browser import Browser, UnexpectedPageError
 CLIENT_ID = "tandem-mobile"
 REDIRECT_URI = "tandem://callback"
 SCOPES = "openid email orders:read orders:write"
+ADDRESS = {
+    "recipient": "Ada Lovelace",
+    "street": "Keizersgracht 1",
+    "postal_code": "1015 CJ",
+    "city": "Amsterdam",
+    "country": "NL",
+}
 # Longer than any step may take; the demonstration says so rather than wait for ever.
 PATIENCE_SECONDS = 30
 
@@ -106,6 +113,7 @@ class Customer:
             "/v1/orders",
             json={
                 "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()],
+                "shipping_address": ADDRESS,
                 "payment_token": "tok_visa",
             },
             headers={

@@ -5,8 +5,15 @@ A role that is not named for a table has no right to it. `tandem-manage apply_gr
 
 from typing import Literal
 
-Role = Literal["tandem_admin", "tandem_api", "tandem_worker", "tandem_relay", "tandem_purge"]
-ROLES: tuple[Role, ...] = ("tandem_admin", "tandem_api", "tandem_worker", "tandem_relay", "tandem_purge")
+Role = Literal["tandem_admin", "tandem_api", "tandem_worker", "tandem_notifications", "tandem_relay", "tandem_purge"]
+ROLES: tuple[Role, ...] = (
+    "tandem_admin",
+    "tandem_api",
+    "tandem_worker",
+    "tandem_notifications",
+    "tandem_relay",
+    "tandem_purge",
+)
 OWNER = "tandem_owner"
 
 ALL = "SELECT, INSERT, UPDATE, DELETE"
@@ -25,6 +32,8 @@ ADMIN_PREFIXES = (
 # Django's own log of the admin is not in use: `tandem_admin.audit` is what nobody can change.
 ADMIN_READS = ("django_admin_log", "django_content_type", "django_migrations", "django_site")
 
+ADDRESS = "recipient, street, addition, postal_code, city, region, country"
+
 TABLES: dict[Role, dict[str, str]] = {
     "tandem_admin": {
         "audit_auditentry": "SELECT, INSERT",
@@ -40,6 +49,11 @@ TABLES: dict[Role, dict[str, str]] = {
         "orders_timelineentry": "SELECT, INSERT",
         "orders_paymentattempt": READ,
         "refunds_refund": READ,
+        # To erase a person.
+        "addresses_address": "SELECT, DELETE",
+        "addresses_shippingaddress": "SELECT, DELETE",
+        # Sending one again; and of the erased, what a mail server said, which may name an address.
+        "notifications_notification": ("SELECT, UPDATE (state, edition, attempts, error, wanted_at, next_attempt_at)"),
         "events_stream": READ,
         "events_outboxevent": READ,
         "events_consumerposition": READ,
@@ -50,7 +64,11 @@ TABLES: dict[Role, dict[str, str]] = {
         ),
     },
     "tandem_api": {
-        "users_user": "SELECT (id, email, name, is_active)",
+        "users_user": "SELECT (id, email, name, is_active), UPDATE (name)",
+        "addresses_address": (
+            f"SELECT, INSERT (id, customer_id, slot, {ADDRESS}), UPDATE ({ADDRESS}, default_since), DELETE"
+        ),
+        "addresses_shippingaddress": "SELECT, INSERT",
         "catalog_category": READ,
         "catalog_product": READ,
         "inventory_stock": READ,
@@ -77,6 +95,20 @@ TABLES: dict[Role, dict[str, str]] = {
             "SELECT, INSERT (consumer, aggregate_type, aggregate_id, version, action, why, decided_by),"
             " UPDATE (outcome, detail, carried_out_at)"
         ),
+    },
+    # The one process that is let to know customers' addresses, and it can change no order.
+    "tandem_notifications": {
+        "users_user": "SELECT (id, email, name, is_active, erased_at)",
+        "orders_order": "SELECT (id, customer_id, total_amount, total_currency, placed_at)",
+        "orders_orderline": READ,
+        "orders_timelineentry": "SELECT (order_id, version, payload)",
+        "notifications_notification": (
+            "SELECT, INSERT (event_id, kind, order_id, version, wanted_at, traceparent),"
+            " UPDATE (state, attempts, error, next_attempt_at, sent_at)"
+        ),
+        "events_consumerposition": "SELECT, INSERT, UPDATE (version)",
+        "events_deadletter": "SELECT, INSERT, UPDATE (state, reason, error, attempts, settled_at)",
+        "events_deadletterdecision": "SELECT, UPDATE (outcome, detail, carried_out_at)",
     },
     "tandem_relay": {
         "events_outboxevent": "SELECT, DELETE",

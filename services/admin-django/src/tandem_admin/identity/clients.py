@@ -8,7 +8,7 @@ from allauth.idp.oidc.models import Client
 from django.contrib.auth.hashers import check_password
 from django.utils import timezone
 
-SCOPES = ["openid", "profile", "email", "orders:read", "orders:write"]
+SCOPES = ["openid", "profile", "email", "orders:read", "orders:write", "account:read", "account:write"]
 FORMER_SECRET_HOURS = 24
 FORMER = "former_secret"
 PARTNER_SCOPES = ["feed:read", "orders:status", "webhooks:manage"]

@@ -28,6 +28,8 @@ class ProviderAdapter(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has 
         "email": "See your email address",
         "orders:read": "See your orders",
         "orders:write": "Place and cancel orders for you",
+        "account:read": "See your name and addresses",
+        "account:write": "Change your name and addresses",
         "feed:read": "Follow stock and prices",
         "orders:status": "See what has become of orders",
         "webhooks:manage": "Subscribe to events",

@@ -1,10 +1,15 @@
 """Orders as the back office reads them: the API places them, the worker's order process carries them on."""
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 
 from tandem_admin.database.columns import created_at, uuid_primary_key
 from tandem_admin.orders.querysets import OrderQuerySet
+
+if TYPE_CHECKING:
+    from tandem_admin.addresses.models import ShippingAddress
 
 
 class State(models.TextChoices):
@@ -73,6 +78,11 @@ class Order(models.Model):
     def left_amount(self) -> int:
         """What could still be given back, had the order been paid; in minor units."""
         return self.total_amount - self.refunded_amount - self.refunding_amount
+
+    @property
+    def ships_to(self) -> "ShippingAddress | None":
+        """None when the order was placed without, or when its customer was erased."""
+        return getattr(self, "shipping_address", None)
 
 
 class OrderLine(models.Model):

@@ -37,7 +37,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return dict(self.order_by().values_list("total_currency").annotate(kept=kept))
 
     def for_page(self) -> Self:
-        return self.select_related("customer").prefetch_related("lines", "timeline", "payment_attempts", "refunds")
+        return self.select_related("customer", "shipping_address").prefetch_related(
+            "lines", "timeline", "payment_attempts", "refunds", "notifications"
+        )
 
     def search(self, term: str) -> Self:
         """By the whole id, or by a part of it or of the customer's email address."""

@@ -14,6 +14,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from tandem_admin.acts import Act, ActRefusedError, ActsAdmin, button
 from tandem_admin.audit.models import AuditEntry
@@ -67,7 +69,7 @@ class UserAdmin(DjangoUserAdmin, ActsAdmin):  # type: ignore[type-arg]  # not ge
     filter_horizontal = ("groups", "user_permissions")
     actions = ("deactivate", "reactivate")
     fieldsets = (
-        (None, {"fields": ("email", "name", "password")}),
+        (None, {"fields": ("email", "name", "password", "kept_addresses")}),
         ("Rights", {"fields": RIGHTS}),
         ("History", {"fields": ("is_active", "last_login", "created_at")}),
     )
@@ -106,7 +108,7 @@ class UserAdmin(DjangoUserAdmin, ActsAdmin):  # type: ignore[type-arg]  # not ge
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        fixed = ("is_active", "last_login", "created_at")
+        fixed = ("kept_addresses", "is_active", "last_login", "created_at")
         return fixed if request.user.is_superuser else (*fixed, *RIGHTS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -151,6 +153,13 @@ class UserAdmin(DjangoUserAdmin, ActsAdmin):  # type: ignore[type-arg]  # not ge
     @display(description="Active", ordering="is_active", label={"active": "success", "deactivated": "danger"})
     def active_badge(self, user: User) -> str:
         return "active" if user.is_active else "deactivated"
+
+    @display(description="Addresses")
+    def kept_addresses(self, user: User) -> SafeString | str:
+        """Those that a customer keeps in the app, to look at."""
+        return (
+            format_html_join(SafeString("<br>"), "{}", ((str(one),) for one in user.addresses.all())) or "\N{EM DASH}"
+        )
 
     @action(description="Deactivate", permissions=["change"])
     def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:

@@ -7,7 +7,9 @@ from allauth.mfa.models import Authenticator
 from django.utils import timezone
 from tandem_contracts.customers import CustomerErased
 
+from tandem_admin.addresses.models import Address, ShippingAddress
 from tandem_admin.events.services import append_event
+from tandem_admin.notifications.models import Notification
 from tandem_admin.orders.models import Order, State
 from tandem_admin.users import services
 from tandem_admin.users.models import User
@@ -25,6 +27,7 @@ def copy_of(user: User) -> dict[str, Any]:
         "name": user.name,
         "registered_at": user.created_at,
         "last_login_at": user.last_login,
+        "addresses": [address.copy() for address in Address.objects.filter(customer=user).order_by("pk")],
         "orders": [_copy_of_order(order) for order in orders],
     }
 
@@ -55,6 +58,10 @@ def erase(user: User) -> None:
     locked.save()
     EmailAddress.objects.filter(user=locked).delete()
     Authenticator.objects.filter(user=locked).delete()
+    Address.objects.filter(customer=locked).delete()
+    ShippingAddress.objects.filter(order__customer=locked).delete()
+    # What a mail server said names the address as often as not. What still waits to be sent is skipped by its sender.
+    Notification.objects.filter(order__customer=locked).update(error="")
     append_event(locked.pk, CustomerErased(customer_id=locked.pk))
 
 
@@ -64,6 +71,7 @@ def _copy_of_order(order: Order) -> dict[str, Any]:
         "placed_at": order.placed_at,
         "state": order.state,
         "total": {"amount": order.total_amount, "currency": order.total_currency},
+        "shipping_address": address.copy() if (address := order.ships_to) else None,
         "lines": [
             {"sku": line.sku, "name": line.name, "quantity": line.quantity, "unit_amount": line.unit_amount}
             for line in order.lines.all()
@@ -79,5 +87,15 @@ def _copy_of_order(order: Order) -> dict[str, Any]:
         "refunds": [
             {"state": refund.state, "amount": refund.amount, "currency": refund.currency, "at": refund.created_at}
             for refund in order.refunds.all()
+        ],
+        "mails": [
+            {
+                "kind": mail.kind,
+                "state": mail.state,
+                "reason": mail.error,
+                "at": mail.created_at,
+                "sent_at": mail.sent_at,
+            }
+            for mail in order.notifications.all()
         ],
     }

@@ -33,6 +33,8 @@ SUPPORT = (
     "orders.refund_order",
     "users.view_user",
     "users.export_user",
+    "notifications.view_notification",
+    "notifications.resend_notification",
 )
 ADMINISTRATION = (
     *CATALOGUE,
@@ -56,6 +58,7 @@ AUDIT = (
     *_LOOK_AT_EVENTS,
     "inventory.view_stockmovement",
     "orders.view_order",
+    "notifications.view_notification",
     "users.view_user",
     "auth.view_group",
     "audit.view_auditentry",

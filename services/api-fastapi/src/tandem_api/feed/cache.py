@@ -26,9 +26,9 @@ class Cache:
     """The catalogue and the refused customers."""
 
     database: Database
+    wakeups: Wakeups
     catalogue: Catalogue = field(default_factory=Catalogue)
     refused: RefusedCustomers = field(default_factory=RefusedCustomers)
-    wakeups: Wakeups = field(default_factory=Wakeups)
     loaded_at: float | None = None
 
     def age_seconds(self) -> float:

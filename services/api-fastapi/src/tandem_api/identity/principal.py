@@ -9,7 +9,7 @@ from fastapi.security import OAuth2AuthorizationCodeBearer, SecurityScopes
 
 from tandem_api.identity.jwks import KeysUnavailableError, SigningKeys
 from tandem_api.identity.refusals import RefusedCustomers
-from tandem_api.identity.scopes import ORDERS_READ, ORDERS_WRITE, SCOPES
+from tandem_api.identity.scopes import ACCOUNT_READ, ACCOUNT_WRITE, ORDERS_READ, ORDERS_WRITE, SCOPES
 from tandem_api.identity.tokens import AccessToken, InvalidAccessTokenError, verify
 from tandem_api.problems import types
 from tandem_api.problems.errors import ProblemError, unavailable
@@ -72,3 +72,5 @@ def _challenge(parameters: str) -> dict[str, str]:
 Customer = Annotated[AccessToken, Security(_authenticate)]
 Reader = Annotated[AccessToken, Security(_authenticate, scopes=[ORDERS_READ])]
 Buyer = Annotated[AccessToken, Security(_authenticate, scopes=[ORDERS_WRITE])]
+AccountReader = Annotated[AccessToken, Security(_authenticate, scopes=[ACCOUNT_READ])]
+AccountOwner = Annotated[AccessToken, Security(_authenticate, scopes=[ACCOUNT_WRITE])]

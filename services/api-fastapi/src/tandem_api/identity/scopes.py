@@ -3,8 +3,13 @@
 ORDERS_READ = "orders:read"
 ORDERS_WRITE = "orders:write"
 
+ACCOUNT_READ = "account:read"
+ACCOUNT_WRITE = "account:write"
+
 SCOPES = {
     "openid": "Know who you are",
     ORDERS_READ: "See your orders and follow them",
     ORDERS_WRITE: "Place and cancel orders for you",
+    ACCOUNT_READ: "See your name and addresses",
+    ACCOUNT_WRITE: "Change your name and addresses",
 }

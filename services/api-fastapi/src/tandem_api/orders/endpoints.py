@@ -8,18 +8,20 @@ from tandem_runtime.tracing import trace_headers
 
 from tandem_api.database import ReadSession, Writer
 from tandem_api.identity.principal import Buyer, Reader
-from tandem_api.orders.idempotency import REPLAYED, IdempotentAttempt, response
-from tandem_api.orders.repository import find_order, list_orders, order_lines, timeline
+from tandem_api.orders.idempotency import IDEMPOTENT, REPLAYED_HEADER, IdempotentAttempt, response
+from tandem_api.orders.repository import find_order, list_orders, order_lines, shipping_address, timeline
 from tandem_api.orders.schemas import (
+    Basket,
     Cancellation,
     CancellationRequest,
     Order,
     OrderPage,
     OrderRequest,
+    Quote,
     detailed,
     summary,
 )
-from tandem_api.orders.services import place_order, request_cancellation
+from tandem_api.orders.services import place_order, quote, request_cancellation
 from tandem_api.pagination import DEFAULT_PAGE, MAXIMUM_CURSOR, MAXIMUM_PAGE, decode_cursor, encode_cursor
 from tandem_api.problems import types
 from tandem_api.problems.errors import not_found
@@ -28,16 +30,12 @@ from tandem_api.problems.responses import AUTHENTICATED, Responses, problems
 router = APIRouter(prefix="/orders", tags=["orders"])
 
 _CURSOR = TypeAdapter(UUID)
-_IDEMPOTENT = (types.IDEMPOTENCY_KEY_REQUIRED, types.IDEMPOTENCY_KEY_REUSED, types.REQUEST_IN_PROGRESS)
-_REPLAYED_HEADER = {
-    REPLAYED: {"description": "`true` when this is the stored answer", "schema": {"type": "string", "enum": ["true"]}}
-}
 _PLACED: Responses = {
     201: {
-        "headers": {"Location": {"description": "path of the order", "schema": {"type": "string"}}, **_REPLAYED_HEADER}
+        "headers": {"Location": {"description": "path of the order", "schema": {"type": "string"}}, **REPLAYED_HEADER}
     }
 }
-_REQUESTED: Responses = {202: {"headers": _REPLAYED_HEADER}}
+_REQUESTED: Responses = {202: {"headers": REPLAYED_HEADER}}
 
 
 @router.post(
@@ -47,13 +45,31 @@ _REQUESTED: Responses = {202: {"headers": _REPLAYED_HEADER}}
     status_code=status.HTTP_201_CREATED,
     response_model=Order,
     responses=_PLACED
-    | problems(*AUTHENTICATED, *_IDEMPOTENT, types.PRODUCT_UNAVAILABLE, types.MIXED_CURRENCIES, types.BODY_TOO_LARGE),
+    | problems(
+        *AUTHENTICATED,
+        *IDEMPOTENT,
+        types.PRODUCT_UNAVAILABLE,
+        types.MIXED_CURRENCIES,
+        types.PRICE_CHANGED,
+        types.BODY_TOO_LARGE,
+    ),
 )
 async def place(customer: Buyer, attempt: IdempotentAttempt, body: OrderRequest, database: Writer) -> Response:
     """Happens once per idempotency key. What follows (stock, payment, shipment) is told by the order's events."""
     async with database.writing() as connection:
         answer = await place_order(connection, customer.customer_id, attempt, body, trace_headers())
     return response(answer, location=f"/v1/orders/{json.loads(answer.body)['id']}")
+
+
+@router.post(
+    "/quote",
+    operation_id="quoteOrder",
+    summary="What an order would cost",
+    responses=problems(*AUTHENTICATED, types.PRODUCT_UNAVAILABLE, types.MIXED_CURRENCIES, types.BODY_TOO_LARGE),
+)
+async def ask_price(_: Reader, body: Basket, session: ReadSession) -> Quote:
+    """Prices, stock and total of this moment. Nothing is placed or set aside; no idempotency key is needed."""
+    return await quote(session, body.lines)
 
 
 @router.get("", operation_id="listOrders", summary="My orders", responses=problems(*AUTHENTICATED))
@@ -86,6 +102,7 @@ async def get(customer: Reader, order_id: UUID, session: ReadSession) -> Order:
         order,
         await order_lines(session, order_id, customer.customer_id),
         await timeline(session, order_id, customer.customer_id),
+        await shipping_address(session, order_id, customer.customer_id),
     )
 
 
@@ -96,13 +113,13 @@ async def get(customer: Reader, order_id: UUID, session: ReadSession) -> Order:
     status_code=status.HTTP_202_ACCEPTED,
     response_model=Cancellation,
     responses=_REQUESTED
-    | problems(*AUTHENTICATED, *_IDEMPOTENT, types.NOT_FOUND, types.ORDER_NOT_CANCELLABLE, types.BODY_TOO_LARGE),
+    | problems(*AUTHENTICATED, *IDEMPOTENT, types.NOT_FOUND, types.ORDER_NOT_CANCELLABLE, types.BODY_TOO_LARGE),
 )
 async def cancel(
     customer: Buyer, order_id: UUID, attempt: IdempotentAttempt, body: CancellationRequest, database: Writer
 ) -> Response:
-    """Notes the request; the order's events tell whether it came in time."""
-    async with database.writing() as connection:
+    """Notes the request; the order's events tell whether it came in time. One that is under way is not noted twice."""
+    async with database.transaction() as connection:
         answer = await request_cancellation(
             connection,
             customer.customer_id,

@@ -4,11 +4,16 @@ The key's row is written by the statement that writes what the request did, so o
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
+from psycopg.errors import UniqueViolation
+from sqlalchemy import Row, TextClause
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tandem_api.metrics import IDEMPOTENT_REPLAYS
 from tandem_api.problems import types
@@ -16,6 +21,11 @@ from tandem_api.problems.errors import ProblemError
 
 REPLAYED = "Idempotent-Replayed"
 RETRY_SECONDS = 1
+# How operations with a key declare themselves.
+IDEMPOTENT = (types.IDEMPOTENCY_KEY_REQUIRED, types.IDEMPOTENCY_KEY_REUSED, types.REQUEST_IN_PROGRESS)
+REPLAYED_HEADER = {
+    REPLAYED: {"description": "`true` when this is the stored answer", "schema": {"type": "string", "enum": ["true"]}}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +110,44 @@ def lock_number(principal: str, key: str) -> int:
     """The advisory lock that stands for the key."""
     digest = hashlib.blake2b(f"{principal}\0{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
+
+
+async def write_once(
+    connection: AsyncConnection,
+    statement: TextClause,
+    attempt: Attempt,
+    *,
+    principal: str,
+    parameters: Mapping[str, Any],
+) -> str:
+    """Execute a statement that writes what the attempt does, and its key; returns what the statement does.
+
+    A problem when another request holds the key.
+    """
+    try:
+        written = await connection.execute(
+            statement,
+            {
+                "lock": lock_number(principal, attempt.key),
+                "principal": principal,
+                "key": attempt.key,
+                "request_hash": attempt.request_hash,
+                **parameters,
+            },
+        )
+    except IntegrityError as error:
+        # Another one was written since this one looked; the statement took everything back.
+        if isinstance(error.orig, UniqueViolation) and error.orig.diag.table_name == "orders_idempotencykey":
+            raise in_progress() from error
+        raise
+    row = written.one_or_none()
+    if row is None:
+        raise in_progress()
+    return str(row[0])
+
+
+def stored_answer(row: Row[Any]) -> StoredAnswer | None:
+    """What a row with the columns of `statements.KNOWN` says was answered before."""
+    if row.request_hash is None:
+        return None
+    return StoredAnswer(row.request_hash, Answer(row.response_status, row.response_body, replayed=True))

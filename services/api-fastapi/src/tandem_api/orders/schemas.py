@@ -6,25 +6,20 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from tandem_contracts.orders import OrderPlaced
-from tandem_contracts.payloads import Money, Sku
+from tandem_contracts.payloads import Currency, Money, Sku
 from tandem_contracts.registry import event_type_of
+from tandem_tables import addresses
 from tandem_tables import orders as tables
 
+from tandem_api.addresses.schemas import PostalAddress, ShippingAddress
 from tandem_api.orders.states import PLACED
+from tandem_api.requests import PLAIN, Request
 
-# Postgres stores no NUL characters.
-PLAIN = r"^[^\x00]*$"
 # What a customer may see of an event: the rest of the payload is between the services.
 PUBLIC_DETAILS = ("reason", "requested_by", "carrier", "tracking_number", "amount", "refunded", "total")
-
-
-class Request(BaseModel):
-    """Closed: a misspelt field is refused rather than ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LineRequest(Request):
@@ -32,17 +27,15 @@ class LineRequest(Request):
     quantity: int = Field(ge=1, le=99, strict=True, examples=[2])
 
 
-class OrderRequest(Request):
-    """What to order, and how it is paid. The prices are those of the moment of the order."""
+class ExpectedTotal(Request):
+    amount: int = Field(strict=True, description="in minor units of the currency", examples=[2900])
+    currency: Currency
+
+
+class Basket(Request):
+    """What somebody thinks of ordering."""
 
     lines: list[LineRequest] = Field(min_length=1, max_length=50)
-    payment_token: str = Field(
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
-        description="the payment provider's token for the card, never the card itself",
-        examples=["tok_visa"],
-    )
 
     @field_validator("lines")
     @classmethod
@@ -51,6 +44,29 @@ class OrderRequest(Request):
         if repeated:
             raise PydanticCustomError("repeated_sku", "{sku} is named more than once", {"sku": repeated[0]})
         return lines
+
+
+class OrderRequest(Basket):
+    """What to order, where it goes, and how it is paid. The prices are those of the moment of the order."""
+
+    address_id: UUID | None = Field(default=None, description="one of the customer's addresses; else the default one")
+    shipping_address: PostalAddress | None = Field(default=None, description="instead of one of the customer's own")
+    expected_total: ExpectedTotal | None = Field(
+        default=None, description="what the customer agreed to; the order is refused when it costs anything else"
+    )
+    payment_token: str = Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="the payment provider's token for the card, never the card itself",
+        examples=["tok_visa"],
+    )
+
+    @model_validator(mode="after")
+    def go_to_one_address(self) -> "OrderRequest":
+        if self.address_id is not None and self.shipping_address is not None:
+            raise PydanticCustomError("two_addresses", "name either address_id or shipping_address")
+        return self
 
 
 class CancellationRequest(Request):
@@ -86,6 +102,7 @@ class OrderSummary(BaseModel):
 
 
 class Order(OrderSummary):
+    shipping_address: ShippingAddress | None = Field(description="null for an order that was placed without")
     lines: list[Line]
     timeline: list[TimelineEntry]
 
@@ -95,6 +112,17 @@ class OrderPage(BaseModel):
 
     items: list[OrderSummary]
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")
+
+
+class QuotedLine(Line):
+    in_stock: bool = Field(description="whether so many pieces are there at this moment; nothing is set aside")
+
+
+class Quote(BaseModel):
+    """What an order would cost now. Give `total` as `expected_total` when placing it, and nobody is surprised."""
+
+    lines: list[QuotedLine]
+    total: Money
 
 
 class Cancellation(BaseModel):
@@ -110,13 +138,19 @@ def summary(order: tables.Order) -> OrderSummary:
     )
 
 
-def detailed(order: tables.Order, lines: Sequence[tables.OrderLine], entries: Sequence[tables.TimelineEntry]) -> Order:
+def detailed(
+    order: tables.Order,
+    lines: Sequence[tables.OrderLine],
+    entries: Sequence[tables.TimelineEntry],
+    address: addresses.ShippingAddress | None,
+) -> Order:
     return Order(
         id=order.id,
         state=order.state,
         total=_total(order),
         refunded=_refunded(order),
         placed_at=order.placed_at,
+        shipping_address=None if address is None else ShippingAddress.model_validate(address),
         lines=[
             Line(
                 sku=line.sku,
@@ -130,7 +164,9 @@ def detailed(order: tables.Order, lines: Sequence[tables.OrderLine], entries: Se
     )
 
 
-def newly_placed(placed: OrderPlaced, lines: Sequence[Line], placed_at: datetime) -> Order:
+def newly_placed(
+    placed: OrderPlaced, lines: Sequence[Line], address: Mapping[str, str] | None, placed_at: datetime
+) -> Order:
     """The order as `detailed` will tell it, before anything else happens to it."""
     entry = TimelineEntry(
         version=1,
@@ -145,6 +181,7 @@ def newly_placed(placed: OrderPlaced, lines: Sequence[Line], placed_at: datetime
         total=placed.total,
         refunded=Money(amount=0, currency=placed.total.currency),
         placed_at=placed_at,
+        shipping_address=None if address is None else ShippingAddress(**address),
         lines=list(lines),
         timeline=[entry],
     )

@@ -2,13 +2,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.sse import EventSourceResponse
 
 from tandem_api.database import ReadSession
 from tandem_api.identity.principal import Reader
 from tandem_api.orders.repository import find_state
 from tandem_api.orders.states import is_final
-from tandem_api.orders.streams import Streams
+from tandem_api.orders.streams import EventStream, Streams
 from tandem_api.problems import types
 from tandem_api.problems.errors import not_found
 from tandem_api.problems.responses import AUTHENTICATED, Responses, problems
@@ -35,7 +34,7 @@ _STREAM: Responses = {
     operation_id="followOrder",
     summary="Follow an order live",
     response_class=Response,
-    responses=_STREAM | problems(*AUTHENTICATED, types.NOT_FOUND),
+    responses=_STREAM | problems(*AUTHENTICATED, types.NOT_FOUND, types.TOO_MANY_STREAMS),
 )
 async def follow(
     request: Request,
@@ -56,8 +55,4 @@ async def follow(
     if is_final(state) and after == latest:
         return Response(status_code=204)  # an EventSource would connect again for ever otherwise
     streams: Streams = request.app.state.streams
-    return EventSourceResponse(
-        streams.follow(order_id, customer, after),
-        # X-Accel-Buffering: a reverse proxy must pass each event on at once.
-        headers={"X-Accel-Buffering": "no"},
-    )
+    return EventStream(streams, order_id, customer, after=after)

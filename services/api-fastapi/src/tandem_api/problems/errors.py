@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
+from tandem_contracts.payloads import Money
 
 from tandem_api.problems import types
 from tandem_api.problems.schemas import MEDIA_TYPE, FieldError, Problem
@@ -21,12 +22,14 @@ class ProblemError(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        total: Money | None = None,
     ) -> None:
         super().__init__(f"{kind.slug}: {detail}")
         self.kind = kind
         self.detail = detail
         self.errors = list(errors)
         self.headers = dict(headers or {})
+        self.total = total
 
 
 def not_found(what: str) -> ProblemError:
@@ -47,6 +50,7 @@ def problem_response(error: ProblemError, *, api_url: str, request_id: str | Non
         detail=error.detail,
         request_id=request_id,
         errors=error.errors or None,
+        total=error.total,
     )
     return Response(
         problem.model_dump_json(exclude_none=True),

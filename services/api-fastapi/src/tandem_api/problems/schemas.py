@@ -1,6 +1,7 @@
 """The body of every error: RFC 9457."""
 
 from pydantic import BaseModel, Field
+from tandem_contracts.payloads import Money
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -25,3 +26,4 @@ class Problem(BaseModel):
     detail: str = ""
     request_id: str | None = Field(default=None, description="what support needs to find the request")
     errors: list[FieldError] | None = None
+    total: Money | None = Field(default=None, description="what the order costs now, when that is the problem")

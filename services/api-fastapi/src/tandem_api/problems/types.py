@@ -100,6 +100,26 @@ ORDER_NOT_CANCELLABLE = ProblemType(
     "The order can no longer be cancelled",
     "The order was shipped or has ended. A parcel that was sent can be returned instead.",
 )
+PRICE_CHANGED = ProblemType(
+    "price-changed",
+    HTTPStatus.CONFLICT,
+    "The order costs another amount now",
+    "A price changed since the customer saw it: the order's total is not `expected_total`. `total` is what it is now. "
+    "Show that to the customer, and place the order anew when they agree.",
+)
+TOO_MANY_ADDRESSES = ProblemType(
+    "too-many-addresses",
+    HTTPStatus.CONFLICT,
+    "There are too many addresses",
+    "A customer can keep a limited number of addresses. Remove one, or change one that is no longer needed.",
+)
+TOO_MANY_STREAMS = ProblemType(
+    "too-many-streams",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "There are too many open event streams",
+    "A customer can follow a limited number of orders at once. Close a stream, or come back after `Retry-After` "
+    "seconds.",
+)
 UNAVAILABLE = ProblemType(
     "service-unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,

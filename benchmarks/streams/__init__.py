@@ -1,0 +1,1 @@
+"""What an idle event stream costs a pod of the API."""
