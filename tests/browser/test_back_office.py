@@ -97,6 +97,29 @@ def test_an_order_is_shipped(staff: Page, customer: Customer, any_sku: str, look
         assert any(entry.state == "shipped" for entry in entries)
 
 
+def test_some_of_an_order_is_refunded(staff: Page, customer: Customer, any_sku: str, look: Look) -> None:
+    order_id, _ = customer.place_order({any_sku: 2})
+    wait_until_paid(customer, order_id)
+    staff.goto(f"/admin/orders/order/{order_id}/change/")
+    staff.get_by_role("link", name="Request refund").click()
+    look(staff, "refund")
+    staff.locator("[name=amount]").fill("99999")
+    staff.locator("[name=reason]").fill("one was broken")
+    staff.get_by_role("button", name="Request refund").click()
+    expect(staff.get_by_text(re.compile("Only .* is left"))).to_be_visible()
+    look(staff, "refund-of-too-much")
+
+    staff.locator("[name=amount]").fill("1.00")
+    staff.get_by_role("button", name="Request refund").click()
+
+    expect(staff.get_by_text(re.compile("Refund of .*1.00 requested."))).to_be_visible()
+    with customer.following(order_id) as entries:
+        assert any(entry.type == "order.partially_refunded.v1" for entry in entries)
+    staff.reload()
+    expect(staff.get_by_text("Refunded in part")).to_be_visible()
+    look(staff, "order-refunded-in-part")
+
+
 def test_a_dead_letter_is_understood_and_discarded(staff: Page, database: psycopg.Connection, look: Look) -> None:
     aggregate_id = uuid.uuid4()
     row = database.execute(
