@@ -17,9 +17,9 @@ import psycopg
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
 
-from benchmarks.events.machine import conditions
-from benchmarks.events.store import API_URL, ISSUER, Identities, furnish
-from benchmarks.events.surroundings import ROOT, Surroundings, surroundings
+from benchmarks.measuring.machine import conditions
+from benchmarks.measuring.store import API_URL, ISSUER, Identities, furnish
+from benchmarks.measuring.surroundings import ROOT, Surroundings, surroundings
 
 RESULTS = ROOT / "benchmarks" / "results" / "streams.md"
 WARM_UP = 100
