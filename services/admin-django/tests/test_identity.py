@@ -8,7 +8,7 @@ from allauth.idp.oidc.models import Client as OAuthClient
 from django.conf import LazySettings
 from django.test import Client
 from tandem_admin.demo.services import load_clients
-from tandem_admin.identity.clients import PARTNER_SCOPES
+from tandem_admin.identity import clients
 from tandem_admin.users import services
 from tandem_admin.users.models import User
 
@@ -148,7 +148,7 @@ class TestWhatAnyoneMayRead:
         assert told["token_endpoint"] == f"{ISSUER}{TOKEN}"
         assert told["jwks_uri"] == f"{ISSUER}/.well-known/jwks.json"
         assert told["code_challenge_methods_supported"] == ["S256"]
-        assert set(told["scopes_supported"]) == {*SCOPES.split(), *PARTNER_SCOPES}
+        assert set(told["scopes_supported"]) == {*clients.SCOPES, *clients.PARTNER_SCOPES}
         assert not [url for url in told.values() if isinstance(url, str) and "inside" in url]
 
     @pytest.mark.parametrize("path", ["openid-configuration", "jwks.json"])
