@@ -232,6 +232,8 @@ async def test_a_cancellation_settles_what_is_unknown_before_it_gives_back_the_r
 
     assert store.state(order_id) == "cancelled"
     assert store.given_back(order_id) == [DONE_AND_ERROR, 2500 - DONE_AND_ERROR]
+    assert [state for state, _ in store.refunds(order_id)] == ["refunded", "refunded"]
+    assert payload(store, order_id, "order.cancelled.v1")["refunded"] == euros(2500)
 
 
 class DiedError(BaseException):

@@ -129,7 +129,7 @@ class OrderRequestRefused(OrderEvent):
     state: str = Field(description="the order's state when the request was handled")
     cause: str = Field(
         default="state",
-        description="state; amount: more than is left; currency; refund: all of the money is going back; others may follow",
+        description="state; amount (more than is left); currency; refund (all money is going back); others may follow",
         examples=["state"],
     )
     left: Money | None = Field(
