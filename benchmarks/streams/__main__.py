@@ -83,7 +83,7 @@ def _api(
         (pid,) = {
             connection.pid
             for connection in psutil.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
         }
         yield port, psutil.Process(pid)
 
