@@ -104,9 +104,8 @@ class Sending:
             if retry_reason(error):
                 raise
             # An address that is none, an event without what its text needs: one mail, and no reason to stop the others.
-            # ValueErrors are about the address, and name it.
-            shown = None if isinstance(error, ValueError) else error
-            log.error("mail cannot be made", mail_id=str(mail.id), order_id=str(mail.order_id), exc_info=shown)
+            shown = None if isinstance(error, ValueError) else error  # those are about the address, and name it
+            log.error("mail cannot be made", mail_id=str(mail.id), exc_info=shown)  # noqa: TRY400 - so not always
             return await self._settle(mail, "failed", f"It cannot be made: {type(error).__name__}.")
         began = perf_counter()
         try:
