@@ -13,7 +13,7 @@ from django.test import Client
 
 REDIRECT = "http://127.0.0.1:8765/callback"
 AUTHORIZE, TOKEN = "/identity/o/authorize", "/identity/o/api/token"
-SCOPES = "openid profile email orders:read orders:write"
+SCOPES = "openid profile email orders:read orders:write account:read account:write"
 
 
 @dataclass

@@ -232,6 +232,33 @@ async def test_an_address_that_cannot_be_one_has_failed(
     assert states(store) == [("order_confirmed", "failed")]
 
 
+async def test_a_mail_that_cannot_be_made_holds_up_no_other(
+    store: Store, mailer: SessionFactory, post: Sending, server: MailServer
+) -> None:
+    store.put_in_stock("MUG", 5)
+    broken, sound = [await store.place_order({"MUG": 1}) for _ in range(2)]
+    await store.run()
+    for order_id in (broken, sound):
+        await store.ask(order_id, OrderShipmentRegistered, carrier="DHL")
+    await store.run()
+    store.execute(
+        "UPDATE orders_timelineentry SET payload = payload - 'carrier' WHERE event_type = 'order.shipped.v1'"
+        " AND order_id = %s",
+        broken,
+    )
+    await note(store, mailer)
+
+    await send(post)
+
+    assert sorted(states(store)) == [
+        ("order_confirmed", "sent"),
+        ("order_confirmed", "sent"),
+        ("order_shipped", "failed"),
+        ("order_shipped", "sent"),
+    ]
+    assert "It cannot be made: UndefinedError." in [row["error"] for row in rows(store)]
+
+
 async def test_a_mail_server_that_is_away_costs_no_mail_and_is_told(
     store: Store, mailer: SessionFactory, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,19 +94,28 @@ class Sending:
             span.set_attribute("tandem.outcome", outcome)
 
     async def _send(self, mail: Claimed, post: Post) -> str:
-        async with self.sessions() as session:
-            facts = await repository.facts_about(session, mail)
-        if reason := self._why_skip(mail, facts):
-            return await self._settle(mail, "skipped", reason)
+        try:
+            async with self.sessions() as session:
+                facts = await repository.facts_about(session, mail)
+            if reason := self._why_skip(mail, facts):
+                return await self._settle(mail, "skipped", reason)
+            message = compose(mail, facts, self.sender)
+        except Exception as error:
+            if retry_reason(error):
+                raise
+            # An address that is none, an event without what its text needs: one mail, and no reason to stop the others.
+            shown = None if isinstance(error, ValueError) else error  # those are about the address, and name it
+            log.error("mail cannot be made", mail_id=str(mail.id), exc_info=shown)  # noqa: TRY400 - so not always
+            return await self._settle(mail, "failed", f"It cannot be made: {type(error).__name__}.")
         began = perf_counter()
         try:
-            await post(compose(mail, facts, self.sender))
+            await post(message)
         except PostAwayError as error:
             await self._put_off(mail, str(error))
             raise
         except PutOffError as error:
             return await self._put_off(mail, str(error))
-        except (RefusedError, ValueError) as error:
+        except RefusedError as error:
             return await self._settle(mail, "failed", str(error))
         finally:
             metrics.DURATION.observe(perf_counter() - began, exemplar())
