@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from pydantic import ValidationError
 from store import Store, processor
 from tandem_contracts.orders import OrderCancellationRequested, OrderRefundRequested, OrderShipmentRegistered
+from tandem_contracts.payloads import Money
 from tandem_local.databases import Database
 from tandem_runtime.mail import MailFolder, mail_target
 from tandem_worker.consumer.handlers import Consumer
@@ -123,6 +124,26 @@ async def test_every_kind_has_its_mail(store: Store, mailer: SessionFactory, pos
     assert "sold out" in told(sold_out, "could not")
     assert "declined" in told(declined, "could not")
     assert {kind for kind, _ in states(store)} == set(KINDS.values())
+
+
+async def test_money_that_goes_back_in_parts_is_told_part_by_part(
+    store: Store, mailer: SessionFactory, post: Sending, server: MailServer
+) -> None:
+    store.put_in_stock("MUG", 5)
+    order_id = await store.place_order({"MUG": 2})
+    await store.run()
+    await store.ask(order_id, OrderRefundRequested, reason="a crack", amount=Money(amount=500, currency="EUR"))
+    await store.run()
+    await store.ask(order_id, OrderRefundRequested, reason="another")
+    await store.run()
+
+    await note(store, mailer)
+    await send(post)
+
+    texts = [text_of(mail, "plain") for mail in server.mails if "money" in str(mail["Subject"])]
+    assert len(texts) == 2
+    for amount in ("5.00", "20.00"):
+        assert any(f"we gave €\N{NO-BREAK SPACE}{amount} back" in text for text in texts)
 
 
 async def test_however_often_events_come_there_is_one_mail_of_each(

@@ -20,6 +20,7 @@ KINDS = MappingProxyType(
         "order.rejected.v1": "order_rejected",
         "order.shipped.v1": "order_shipped",
         "order.cancelled.v1": "order_cancelled",
+        "order.partially_refunded.v1": "order_refunded",
         "order.refunded.v1": "order_refunded",
     }
 )

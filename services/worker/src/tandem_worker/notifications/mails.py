@@ -65,6 +65,6 @@ def compose(mail: Claimed, facts: Facts, sender: Address) -> EmailMessage:
 
 
 def _given_back(event: dict[str, Any]) -> str:
-    """The amount that the event says was given back; empty when it says none."""
-    money = event.get("refunded") or event.get("amount")
+    """The amount that was given back by what the event tells, not before; empty when it says none."""
+    money = event.get("last_amount") or event.get("amount") or event.get("refunded")
     return format_money(money["amount"], money["currency"]) if money else ""
