@@ -1,8 +1,10 @@
+import asyncio
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 from running_api import Api
-from storefront import Storefront
+from storefront import LOCK_WAITS, Storefront
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -130,6 +132,21 @@ async def test_a_customer_whom_the_database_knows_as_deactivated_cannot_order(
         assert refused.status_code == 403
         assert refused.json()["type"].endswith("/problems/customer-deactivated")
     assert storefront.count("orders_order") == 0
+
+
+async def test_nobody_orders_who_is_being_erased(api: Api, storefront: Storefront, ada: UUID) -> None:
+    with psycopg.connect(storefront.database.url()) as erasing:
+        erasing.execute("SELECT FROM users_user WHERE id = %s FOR UPDATE", [ada])
+        placing = asyncio.create_task(api.place(ada, MUG_1=1))
+        async with asyncio.timeout(10):
+            while not storefront.sql(LOCK_WAITS):
+                await asyncio.sleep(0.01)
+        erasing.execute("UPDATE users_user SET is_active = false WHERE id = %s", [ada])
+        erasing.commit()
+
+    assert (await placing).status_code == 409
+    assert storefront.count("orders_order") == 0
+    assert (await api.place(ada, MUG_1=1)).status_code == 403
 
 
 async def test_orders_are_listed_latest_first_page_by_page(api: Api, storefront: Storefront, ada: UUID) -> None:

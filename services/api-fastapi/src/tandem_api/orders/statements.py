@@ -42,11 +42,15 @@ SELECT
 
 PLACEMENT = text(f"""
 WITH {CLAIM},
+customer AS MATERIALIZED (
+    -- Waits for whoever erases the customer; then there is nobody to order.
+    SELECT FROM users_user WHERE id = CAST(:customer_id AS uuid) AND is_active FOR KEY SHARE
+),
 placed AS (
     INSERT INTO orders_order (id, customer_id, total_amount, total_currency, payment_token, placed_at)
     SELECT CAST(:order_id AS uuid), CAST(:customer_id AS uuid), CAST(:total_amount AS bigint), :total_currency,
         :payment_token, CAST(:placed_at AS timestamptz)
-    FROM claim
+    FROM claim, customer
     RETURNING id, placed_at
 ),
 lines AS (
