@@ -143,6 +143,34 @@ async def test_product_events_renew_the_catalogue(
         assert shown(api, "MUG-1"), "other products stay"
 
 
+async def test_content_and_category_events_renew_what_is_shown(
+    api: Api, storefront: Storefront, kafka_server: str, broker: Broker
+) -> None:
+    async with running_feed(api.cache, kafka_server, broker.topic) as feed:
+        await following(feed)
+        storefront.sql("INSERT INTO content_page (slug, title, body, is_published) VALUES ('imprint', 'Us', '', true)")
+        await broker.publish("page", uuid4(), "page.published.v1")
+        await until(lambda: api.cache.content.page("imprint"))
+
+        storefront.sql("INSERT INTO content_banner (title, link, starts_at) VALUES ('Sale', 'page:imprint', now())")
+        await broker.publish("banner", uuid4(), "banner.changed.v1")
+        await until(lambda: b"Sale" in api.cache.content.home(datetime.now(UTC)))
+
+        storefront.sql("UPDATE catalog_category SET name = 'Cookery' WHERE slug = 'kitchen'")
+        await broker.publish("category", storefront.category("kitchen"), "category.changed.v1")
+        await until(lambda: b"Cookery" in (api.cache.catalogue.snapshot.product("MUG-1") or (b"",))[0])  # type: ignore[union-attr]
+
+
+async def test_a_feed_that_follows_is_as_stale_as_the_broker_is_silent(
+    api: Api, kafka_server: str, broker: Broker
+) -> None:
+    async with running_feed(api.cache, kafka_server, broker.topic) as feed:
+        await following(feed)
+        assert api.cache.loaded_at is not None
+        api.cache.loaded_at -= 100
+        await until(lambda: feed.stale_seconds() < 5)
+
+
 async def test_an_event_that_comes_late_never_takes_the_catalogue_back(
     api: Api, storefront: Storefront, kafka_server: str, broker: Broker
 ) -> None:

@@ -39,6 +39,9 @@ OPERATIONS = {
     "GET /v1/products": Operation(public=True),
     "GET /v1/products/{sku}": Operation(public=True),
     "GET /v1/categories": Operation(public=True),
+    "GET /v1/home": Operation(public=True),
+    "GET /v1/pages": Operation(public=True),
+    "GET /v1/pages/{slug}": Operation(public=True),
     "GET /v1/me": Operation(),
     "PATCH /v1/me": Operation("account:write", {"name": "Somebody"}),
     "GET /v1/me/addresses": Operation("account:read"),
@@ -68,11 +71,13 @@ class Belongings:
 @pytest.fixture
 async def adas(api: Api, storefront: Storefront, ada: UUID) -> Belongings:
     storefront.sql("UPDATE users_user SET name = 'Ada Secret' WHERE id = %s", ada)
+    storefront.sql("INSERT INTO content_page (slug, title, body, is_published) VALUES ('imprint', 'Us', '', true)")
+    await api.cache.load()
     address = (await api.post("/v1/me/addresses", ADAS_ADDRESS, ada)).json()["id"]
     body = BASKET | {"payment_token": "tok_visa", "address_id": address}
     order = (await api.post("/v1/orders", body, ada)).json()["id"]
     return Belongings(
-        {"order_id": order, "address_id": address, "sku": "MUG-1"},
+        {"order_id": order, "address_id": address, "sku": "MUG-1", "slug": "imprint"},
         (str(ada), "ada@tandem.example", "Ada Secret", "Hidden Lane", order, address),
     )
 

@@ -13,6 +13,7 @@ from tandem_runtime.http_metrics import HttpMetrics, route_templates
 
 from tandem_api.addresses.endpoints import router as addresses
 from tandem_api.catalog.endpoints import router as catalogue
+from tandem_api.content.endpoints import router as content
 from tandem_api.database import Database
 from tandem_api.documentation import serve_documentation
 from tandem_api.feed.cache import Cache
@@ -59,7 +60,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     )
     app.state.settings = settings
     v1 = APIRouter(prefix="/v1")
-    for router in (catalogue, orders, order_events, customers, addresses):
+    for router in (catalogue, content, orders, order_events, customers, addresses):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(problem_pages)
@@ -80,11 +81,13 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
     """Give the application its clients, and keep its cache by the feed, while the block runs."""
     database = Database(settings)
     wakeups = Wakeups(limit=settings.event_stream_limit, customer_limit=settings.event_stream_customer_limit)
-    cache = Cache(database, wakeups)
+    cache = Cache(database, wakeups, settings.media_base_url)
+    feed = _feed(cache, settings)
     health.add_check("cache", cache.reason_against)
     async with httpx.AsyncClient() as client:
         app.state.database = database
         app.state.cache = cache
+        app.state.feed = feed
         app.state.catalogue = cache.catalogue
         app.state.identity = Identity(
             keys=SigningKeys(
@@ -101,7 +104,7 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
         app.state.streams = streams
         try:
             async with (
-                _running(_feed(cache, settings).run()),
+                _running(feed.run()),
                 _running(_close_streams(cache, stopping)),
                 _running(streams.look_up()),
             ):

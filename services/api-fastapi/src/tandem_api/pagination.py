@@ -29,5 +29,9 @@ def decode_cursor(cursor: str, form: TypeAdapter[KeyT]) -> KeyT:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return form.validate_json(content)
     except (binascii.Error, ValidationError, ValueError):
-        error = FieldError(detail="not a cursor of this list; begin without one", parameter="cursor")
-        raise ProblemError(types.INVALID_REQUEST, errors=[error]) from None
+        raise invalid_cursor() from None
+
+
+def invalid_cursor() -> ProblemError:
+    error = FieldError(detail="not a cursor of this list; begin without one", parameter="cursor")
+    return ProblemError(types.INVALID_REQUEST, errors=[error])

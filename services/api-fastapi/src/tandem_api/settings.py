@@ -19,6 +19,8 @@ class Settings(RuntimeSettings):
     api_url: Origin = "http://127.0.0.1:8001"
     admin_url: Origin = "http://127.0.0.1:8000"
     jwks_url: str = ""
+    # Where the back office's uploads are found: its TANDEM_MEDIA_URL.
+    media_url: str = ""
     token_audience: str = "tandem-api"  # noqa: S105 - a name, not a secret
     # An unknown key id makes us ask the identity provider again, but never more often than this.
     jwks_refetch_seconds: float = Field(default=10, gt=0)
@@ -32,7 +34,7 @@ class Settings(RuntimeSettings):
     database_lock_seconds: float = Field(default=2, gt=0)
 
     kafka_bootstrap_servers: str
-    # Categories have no events of their own, so the cache is also renewed from time to time.
+    # Events renew the cache; and from time to time all of it is read again, whatever they said.
     feed_reload_seconds: float = Field(default=300, gt=0)
     feed_retry_seconds: float = Field(default=5, gt=0)
     # A consumer that no broker has answered for so long is replaced.
@@ -47,6 +49,10 @@ class Settings(RuntimeSettings):
     @property
     def issuer(self) -> str:
         return self.admin_url
+
+    @property
+    def media_base_url(self) -> str:
+        return f"{self.media_url.rstrip('/')}/" if self.media_url else f"{self.admin_url}/media/"
 
     @property
     def keys_url(self) -> str:

@@ -71,6 +71,8 @@ TABLES: dict[Role, dict[str, str]] = {
         "addresses_shippingaddress": "SELECT, INSERT",
         "catalog_category": READ,
         "catalog_product": READ,
+        "content_page": READ,
+        "content_banner": READ,
         "inventory_stock": READ,
         # Not the state: an order begins as placed, and goes on by the order process.
         "orders_order": "SELECT, INSERT (id, customer_id, total_amount, total_currency, payment_token, placed_at)",

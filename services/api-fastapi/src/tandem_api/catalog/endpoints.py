@@ -2,25 +2,29 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import TypeAdapter
 
-from tandem_api.catalog.schemas import CategoryList, Product, ProductPage
-from tandem_api.catalog.snapshot import Snapshot, SortKey
-from tandem_api.pagination import DEFAULT_PAGE, MAXIMUM_CURSOR, MAXIMUM_PAGE, decode_cursor, encode_cursor
+from tandem_api.catalog.schemas import CategoryList, Product, ProductPage, Sort
+from tandem_api.catalog.snapshot import PriceRange, Snapshot, SortKey
+from tandem_api.feed.answers import CACHED, IfNoneMatch, cached
+from tandem_api.pagination import (
+    DEFAULT_PAGE,
+    MAXIMUM_CURSOR,
+    MAXIMUM_PAGE,
+    decode_cursor,
+    encode_cursor,
+    invalid_cursor,
+)
 from tandem_api.problems import types
-from tandem_api.problems.errors import not_found, unavailable
-from tandem_api.problems.responses import Responses, problems
+from tandem_api.problems.errors import ProblemError, not_found, unavailable
+from tandem_api.problems.responses import problems
+from tandem_api.problems.schemas import FieldError
 
 router = APIRouter(tags=["catalogue"])
 
-_CURSOR: TypeAdapter[SortKey] = TypeAdapter(SortKey)
-_CACHED: Responses = {
-    200: {"headers": {"ETag": {"schema": {"type": "string"}}, "Cache-Control": {"schema": {"type": "string"}}}},
-    304: {"description": "What the client has is still right"},
-}
-
-IfNoneMatch = Annotated[str | None, Header(description="ETag of the copy that the client has")]
+# The order of the list belongs to the place in it.
+_CURSOR: TypeAdapter[tuple[Sort, str | int, str]] = TypeAdapter(tuple[Sort, str | int, str])
 
 
 async def _snapshot(request: Request) -> Snapshot:
@@ -38,25 +42,30 @@ CurrentSnapshot = Annotated[Snapshot, Depends(_snapshot)]
     operation_id="listProducts",
     summary="Products for sale",
     response_model=ProductPage,
-    responses=_CACHED | problems(),
+    responses=CACHED | problems(),
 )
 async def list_products(
     *,
     request: Request,
     snapshot: CurrentSnapshot,
     category: Annotated[str | None, Query(max_length=64, description="slug of a category")] = None,
+    sort: Sort = Sort.NAME,
+    minimum_price: Annotated[int | None, Query(ge=0, description="in minor units; needs `currency`")] = None,
+    maximum_price: Annotated[int | None, Query(ge=0, description="in minor units; needs `currency`")] = None,
+    currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$", description="ISO 4217: prices in it only")] = None,
     limit: Annotated[int, Query(ge=1, le=MAXIMUM_PAGE)] = DEFAULT_PAGE,
     cursor: Annotated[str | None, Query(max_length=MAXIMUM_CURSOR, description="`next_cursor` of a page")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    after = None if cursor is None else decode_cursor(cursor, _CURSOR)
-    headers = _headers(request, snapshot.etag)
-    if _matches(if_none_match, snapshot.etag):
-        return Response(status_code=304, headers=headers)
-    items, last = snapshot.shelf(category).page(after, limit)
-    next_cursor = b"null" if last is None else f'"{encode_cursor(last)}"'.encode()
-    body = b'{"items":[' + b",".join(items) + b'],"next_cursor":' + next_cursor + b"}"
-    return Response(body, headers=headers, media_type="application/json")
+    after = None if cursor is None else _place_in(cursor, sort)
+    prices = _price_range(currency, minimum_price, maximum_price)
+
+    def body() -> bytes:
+        items, last = snapshot.shelf(category, sort).page(after, limit, prices)
+        next_cursor = b"null" if last is None else f'"{encode_cursor((sort, *last))}"'.encode()
+        return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + next_cursor + b"}"
+
+    return cached(request, snapshot.etag, if_none_match, body)
 
 
 @router.get(
@@ -64,7 +73,7 @@ async def list_products(
     operation_id="getProduct",
     summary="A product",
     response_model=Product,
-    responses=_CACHED | problems(types.NOT_FOUND),
+    responses=CACHED | problems(types.NOT_FOUND),
 )
 async def get_product(
     request: Request,
@@ -76,10 +85,7 @@ async def get_product(
     if found is None:
         raise not_found("product")
     body, etag = found
-    headers = _headers(request, etag)
-    if _matches(if_none_match, etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+    return cached(request, etag, if_none_match, lambda: body)
 
 
 @router.get(
@@ -87,23 +93,23 @@ async def get_product(
     operation_id="listCategories",
     summary="Categories of products",
     response_model=CategoryList,
-    responses=_CACHED | problems(),
+    responses=CACHED | problems(),
 )
 async def list_categories(request: Request, snapshot: CurrentSnapshot, if_none_match: IfNoneMatch = None) -> Response:
-    headers = _headers(request, snapshot.etag)
-    if _matches(if_none_match, snapshot.etag):
-        return Response(status_code=304, headers=headers)
-    return Response(snapshot.categories_json, headers=headers, media_type="application/json")
+    return cached(request, snapshot.etag, if_none_match, lambda: snapshot.categories_json)
 
 
-def _headers(request: Request, etag: str) -> dict[str, str]:
-    maximum_age = request.app.state.settings.catalogue_max_age_seconds
-    return {"ETag": etag, "Cache-Control": f"public, max-age={maximum_age}"}
+def _place_in(cursor: str, sort: Sort) -> SortKey:
+    order, first, sku = decode_cursor(cursor, _CURSOR)
+    if order != sort or isinstance(first, str) != (sort is Sort.NAME):
+        raise invalid_cursor()
+    return first, sku
 
 
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    """Tell whether the client's copy is the present one; weak comparison, as RFC 9110 has it for If-None-Match."""
-    if if_none_match is None:
-        return False
-    candidates = (candidate.strip().removeprefix("W/") for candidate in if_none_match.split(","))
-    return any(candidate in ("*", etag) for candidate in candidates)
+def _price_range(currency: str | None, lowest: int | None, highest: int | None) -> PriceRange | None:
+    if currency is None:
+        if lowest is None and highest is None:
+            return None
+        error = FieldError(detail="say of which currency the prices are", parameter="currency")
+        raise ProblemError(types.INVALID_REQUEST, errors=[error])
+    return PriceRange(currency, lowest, highest)

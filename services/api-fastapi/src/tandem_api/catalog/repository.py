@@ -1,6 +1,7 @@
 """Published products and categories in the database."""
 
 from collections.abc import Collection
+from urllib.parse import quote
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,8 +14,10 @@ from tandem_api.catalog.schemas import Category, Product
 PUBLISHED = "published"
 
 
-async def published_products(session: AsyncSession, among: Collection[UUID] | None = None) -> list[Product]:
-    """All published products, or those of the ids in `among`."""
+async def published_products(
+    session: AsyncSession, media_url: str, among: Collection[UUID] | None = None
+) -> list[Product]:
+    """All published products, or those of the ids in `among`; their pictures are below `media_url`."""
     query = (
         select(tables.Product, tables.Category)
         .join(tables.Category, tables.Category.id == tables.Product.category_id)
@@ -22,7 +25,7 @@ async def published_products(session: AsyncSession, among: Collection[UUID] | No
     )
     if among is not None:
         query = query.where(tables.Product.id.in_(among))
-    return [_product(product, category) for product, category in await session.execute(query)]
+    return [_product(product, category, media_url) for product, category in await session.execute(query)]
 
 
 async def categories(session: AsyncSession) -> list[Category]:
@@ -30,7 +33,7 @@ async def categories(session: AsyncSession) -> list[Category]:
     return [Category(slug=category.slug, name=category.name) for category in await session.scalars(query)]
 
 
-def _product(product: tables.Product, category: tables.Category) -> Product:
+def _product(product: tables.Product, category: tables.Category, media_url: str) -> Product:
     return Product(
         id=product.id,
         sku=product.sku,
@@ -38,4 +41,6 @@ def _product(product: tables.Product, category: tables.Category) -> Product:
         description=product.description,
         category=Category(slug=category.slug, name=category.name),
         price=Money(amount=product.price_amount, currency=product.price_currency),
+        picture=f"{media_url}{quote(product.picture)}" if product.picture else None,
+        published_at=product.published_at or product.created_at,
     )

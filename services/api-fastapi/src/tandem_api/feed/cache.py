@@ -15,6 +15,8 @@ from tandem_contracts.envelope import Event
 
 from tandem_api.catalog.repository import categories, published_products
 from tandem_api.catalog.snapshot import Catalogue
+from tandem_api.content.repository import published_pages, unended_banners
+from tandem_api.content.shown import Content
 from tandem_api.database import Database
 from tandem_api.identity.refusals import RefusedCustomers
 from tandem_api.identity.repository import deactivated_customers
@@ -23,11 +25,13 @@ from tandem_api.orders.wakeups import Wakeups
 
 @dataclass
 class Cache:
-    """The catalogue and the refused customers."""
+    """The catalogue, the content and the refused customers. `media_url` is where pictures are."""
 
     database: Database
     wakeups: Wakeups
+    media_url: str = ""
     catalogue: Catalogue = field(default_factory=Catalogue)
+    content: Content = field(default_factory=Content)
     refused: RefusedCustomers = field(default_factory=RefusedCustomers)
     loaded_at: float | None = None
 
@@ -43,10 +47,12 @@ class Cache:
         """Read everything anew."""
         started = time.monotonic()
         async with self.database.reading() as session:
-            products = await published_products(session)
+            products = await published_products(session, self.media_url)
             shelves = await categories(session)
+            pages, banners = await published_pages(session), await unended_banners(session)
             refused = await deactivated_customers(session)
         self.catalogue.replace_all(products, shelves)
+        self.content.replace_all(pages, banners)
         self.refused.replace_all(refused)
         self.loaded_at = started
         # Whoever follows an order may have missed an event too.
@@ -60,13 +66,17 @@ class Cache:
         self.wakeups.wake_orders(about["order"])
         if about["category"]:  # rarer still; its name is part of its products
             await self.load()
-        elif about["product"] or about["customer"]:
+            return
+        if about["product"] or about["customer"]:
             await self._read_again(about["product"], about["customer"])
+        if about["page"] or about["banner"]:
+            async with self.database.reading() as session:
+                self.content.replace_all(await published_pages(session), await unended_banners(session))
 
     async def _read_again(self, products: Collection[UUID], customers: Collection[UUID]) -> None:
         async with self.database.reading() as session:
             if products:
-                published = await published_products(session, products)
+                published = await published_products(session, self.media_url, products)
                 self.catalogue.update(products, published, await categories(session))
             if customers:
                 refused = await deactivated_customers(session, customers)

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from tandem_contracts.envelope import Event, MalformedEventError, from_kafka
 from tandem_contracts.registry import EVENT_TYPES
-from tandem_contracts.topics import CATALOG, CUSTOMERS, ORDERS, Topic
+from tandem_contracts.topics import CATALOG, CONTENT, CUSTOMERS, ORDERS, Topic
 
 from tandem_api.database import DATABASE_AWAY
 from tandem_api.feed.cache import Cache
@@ -25,7 +25,7 @@ from tandem_api.metrics import (
     RELOADS,
 )
 
-TOPICS = (CATALOG, CUSTOMERS, ORDERS)
+TOPICS = (CATALOG, CONTENT, CUSTOMERS, ORDERS)
 
 log = structlog.get_logger()
 
@@ -64,6 +64,10 @@ class Feed:
     def silent_seconds(self) -> float:
         """Time since a broker last answered for every partition; asked from the thread of the metrics too."""
         return time.monotonic() - self._heard
+
+    def stale_seconds(self) -> float:
+        """For how long the database may have said something else than the cache does."""
+        return self.silent_seconds() if self.following else self.cache.age_seconds()
 
     async def _load(self) -> bool:
         try:
