@@ -12,7 +12,15 @@ TABLES = Table.metadata.tables
 
 # Which service inserts where; the rights in the database say the same.
 INSERTED_BY_SERVICES = {
-    "tandem_api": ["orders_order", "orders_orderline", "orders_timelineentry", "orders_idempotencykey"],
+    "tandem_api": [
+        "orders_order",
+        "orders_orderline",
+        "orders_timelineentry",
+        "orders_idempotencykey",
+        "webhooks_endpoint",
+        "webhooks_signingsecret",
+        "webhooks_deliveryrequest",
+    ],
     "tandem_worker": [
         "inventory_stockmovement",
         "orders_timelineentry",
@@ -21,6 +29,7 @@ INSERTED_BY_SERVICES = {
         "events_deadletter",
         "events_deadletterdecision",
     ],
+    "tandem_webhooks": ["webhooks_delivery", "webhooks_attempt", "events_consumerposition", "events_deadletter"],
 }
 
 
@@ -93,7 +102,7 @@ def test_services_insert_where_this_test_says(database: Database) -> None:
             """
             SELECT DISTINCT grantee, table_name FROM information_schema.column_privileges
             WHERE privilege_type = 'INSERT'
-              AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_relay', 'tandem_purge')
+              AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_webhooks', 'tandem_relay', 'tandem_purge')
             """
         ).fetchall()
 

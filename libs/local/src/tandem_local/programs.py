@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from tandem_local.processes import Command, run
 
 OWNER = "tandem_owner"
-ROLES = (OWNER, "tandem_admin", "tandem_api", "tandem_worker", "tandem_relay", "tandem_purge")
+ROLES = (OWNER, "tandem_admin", "tandem_api", "tandem_worker", "tandem_webhooks", "tandem_relay", "tandem_purge")
 
 
 def program(name: str) -> str:

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "tandem_admin.inventory",
     "tandem_admin.orders",
     "tandem_admin.events",
+    "tandem_admin.webhooks",
     "tandem_admin.audit",
     "tandem_admin.demo",
     "tandem_admin.database",
