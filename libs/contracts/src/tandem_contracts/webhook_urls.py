@@ -40,28 +40,27 @@ def objection_to(url: str, *, allow_loopback: bool) -> str | None:
     except ValueError:
         return "It is not a URL."
     schemes = ("https", "http") if allow_loopback else ("https",)
-    if len(url) > MAXIMUM_URL or not url.isascii() or not url.isprintable() or " " in url:
-        return f"A URL has at most {MAXIMUM_URL} characters, all of them printable ASCII."
-    if parts.scheme not in schemes:
-        return f"It must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}."
-    if not host:
-        return "It names no host."
-    if parts.username is not None or parts.password is not None:
-        return "It must hold no user or password: the signature tells who sends."
-    if parts.fragment:
-        return "It must have no fragment."
-    return _objection_to_host(host, allow_loopback=allow_loopback)
+    objections = (
+        (
+            len(url) > MAXIMUM_URL or not url.isascii() or not url.isprintable() or " " in url,
+            f"A URL has at most {MAXIMUM_URL} characters, all of them printable ASCII.",
+        ),
+        (parts.scheme not in schemes, f"It must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}."),
+        (not host, "It names no host."),
+        ("@" in parts.netloc, "It must hold no user or password: the signature tells who sends."),
+        (parts.fragment, "It must have no fragment."),
+        (host and not _may_be_public(host, allow_loopback=allow_loopback), "It must be reachable from the internet."),
+    )
+    return next((objection for holds, objection in objections if holds), None)
 
 
-def _objection_to_host(host: str, *, allow_loopback: bool) -> str | None:
+def _may_be_public(host: str, *, allow_loopback: bool) -> bool:
     try:
-        address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         inside = host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host
-        allowed = not inside or (allow_loopback and host == "localhost")
-    else:
-        allowed = is_public(str(address)) or (allow_loopback and address.is_loopback)
-    return None if allowed else "It must be reachable from the internet."
+        return not inside or (allow_loopback and host == "localhost")
+    return is_public(str(address)) or (allow_loopback and address.is_loopback)
 
 
 def _leads_to_ipv4(address: IPv6Address) -> bool:

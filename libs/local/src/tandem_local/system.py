@@ -21,7 +21,13 @@ from tandem_local.services import SERVICES, Wiring, is_ready, kept_ports
 from tandem_local.side_by_side import side_by_side
 from tandem_local.spans import SpanStore, receiving_spans
 
-TITLES = dict(zip(SERVICES, ("Admin", "API", "Worker: relay", "Worker: orders", "Payment sandbox"), strict=True))
+TITLES = dict(
+    zip(
+        SERVICES,
+        ("Admin", "API", "Worker: relay", "Worker: orders", "Worker: webhooks", "Payment sandbox"),
+        strict=True,
+    )
+)
 
 
 # Whom `tandem-manage load_demo` sets up.

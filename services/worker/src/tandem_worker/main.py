@@ -25,8 +25,9 @@ from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
 from tandem_worker.purge.main import Purge
 from tandem_worker.relay.main import run_relay
-from tandem_worker.settings import OrdersSettings, PurgeSettings, RelaySettings, Settings
+from tandem_worker.settings import OrdersSettings, PurgeSettings, RelaySettings, Settings, WebhooksSettings
 from tandem_worker.streams.commands import events, lag
+from tandem_worker.webhooks.main import run_webhooks
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 Role = Callable[[SettingsT, Health, asyncio.Event], Awaitable[None]]
@@ -45,6 +46,12 @@ def relay() -> None:
 def orders() -> None:
     """Carry orders through: stock, payment, shipment."""
     _run("worker-orders", OrdersSettings, _run_orders)
+
+
+@app.command()
+def webhooks() -> None:
+    """Tell partners of the events they have subscribed to."""
+    _run("worker-webhooks", WebhooksSettings, run_webhooks)
 
 
 @app.command()
