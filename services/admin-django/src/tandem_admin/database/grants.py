@@ -76,7 +76,7 @@ TABLES: dict[Role, dict[str, str]] = {
         "orders_timelineentry": "SELECT, INSERT",
         "orders_idempotencykey": "SELECT, INSERT",
         "webhooks_endpoint": (
-            "SELECT, INSERT (id, client_id, url, description, event_types),"
+            "SELECT, INSERT (id, client_id, url, description, event_types, created_at),"
             " UPDATE (url, description, event_types, state, disabled_at, disabled_reason, deleted_at)"
         ),
         "webhooks_signingsecret": NEW_SECRETS,

@@ -150,9 +150,7 @@ class Delivery(models.Model):
             models.Index(fields=["endpoint"], condition=models.Q(state="failed"), name="webhooks_delivery_given_up"),
             models.Index(fields=["endpoint", "-id"], name="webhooks_delivery_endpoint"),
             # What is on its way: an endpoint has a few.
-            models.Index(
-                fields=["endpoint"], condition=models.Q(lease__isnull=False), name="webhooks_delivery_leased"
-            ),
+            models.Index(fields=["endpoint"], condition=models.Q(lease__isnull=False), name="webhooks_delivery_leased"),
             # What the purge removes.
             models.Index(fields=["created_at"], name="webhooks_delivery_age"),
         )

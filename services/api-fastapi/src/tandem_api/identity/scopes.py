@@ -1,5 +1,7 @@
 """What a client may ask a customer to allow."""
 
+from tandem_contracts.webhooks import MANAGE_SCOPE
+
 ORDERS_READ = "orders:read"
 ORDERS_WRITE = "orders:write"
 
@@ -7,4 +9,11 @@ SCOPES = {
     "openid": "Know who you are",
     ORDERS_READ: "See your orders and follow them",
     ORDERS_WRITE: "Place and cancel orders for you",
+}
+
+# What a partner's server may be allowed, in its own name.
+PARTNER_SCOPES = {
+    MANAGE_SCOPE: "Subscribe to events",
+    "orders:status": "See what has become of orders",
+    "feed:read": "Follow stock and prices",
 }

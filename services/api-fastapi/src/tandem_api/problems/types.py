@@ -100,6 +100,18 @@ ORDER_NOT_CANCELLABLE = ProblemType(
     "The order can no longer be cancelled",
     "The order was shipped or has ended. A parcel that was sent can be returned instead.",
 )
+WEBHOOK_LIMIT = ProblemType(
+    "webhook-limit",
+    HTTPStatus.CONFLICT,
+    "There are as many endpoints as a partner may have",
+    "Delete an endpoint that is not in use any more, or let one endpoint receive more types of events.",
+)
+WEBHOOK_DISABLED = ProblemType(
+    "webhook-disabled",
+    HTTPStatus.CONFLICT,
+    "The endpoint is disabled",
+    "Nothing is sent to a disabled endpoint. `disabled_reason` says why it is; enable it first.",
+)
 UNAVAILABLE = ProblemType(
     "service-unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
