@@ -30,8 +30,10 @@ from tandem_admin.identity.clients import register_partner
 from tandem_admin.inventory.services import receive
 from tandem_admin.users.models import User
 from tandem_admin.users.roles import ROLES
+from tandem_local.databases import Database
 
 from .dead_letters import Die
+from .partners import Partners
 from .store import Store
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "rights.md"
@@ -58,6 +60,7 @@ def one_of_each(
     store: Store,
     customer_id: UUID,
     die: Die,
+    admin_database: Database,
 ) -> dict[type[models.Model], models.Model]:
     """An object for every page that there is."""
     product = make_product("MUG", "published")
@@ -67,7 +70,12 @@ def one_of_each(
     decide([letter], Action.REPLAY, why="the release is mended", decided_by="ada@example.com")
     partner, _ = register_partner("Partner", ["feed:read"])
     user = make_user("customer@example.com")
-    made = {type(obj): obj for obj in (product, product.category, product.stock, letter, partner, user)}
+    partners = Partners(admin_database)
+    endpoint = partners.endpoint()
+    delivery = partners.deliver(endpoint)
+    made = {
+        type(obj): obj for obj in (product, product.category, product.stock, letter, partner, user, endpoint, delivery)
+    }
     made[Group] = Group.objects.get(name="Auditor")
     made[OutboxEvent] = OutboxEvent.objects.latest("pk")
     made[Page] = Page.objects.create(slug="imprint", title="Imprint", body="Who we are")

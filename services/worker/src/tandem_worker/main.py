@@ -56,7 +56,7 @@ def webhooks() -> None:
 
 @app.command()
 def purge() -> None:
-    """Remove old idempotency keys and settled dead letters, and end: for a schedule."""
+    """Remove old idempotency keys, settled dead letters and old webhooks, and end: for a schedule."""
     settings = load_settings(PurgeSettings)
     configure_logging("worker-purge", settings)
 

@@ -30,6 +30,7 @@ LONGEST_RETENTION = timedelta(milliseconds=max(topic.retention_ms for topic in T
 class PurgeSettings(DatabaseSettings):
     purge_idempotency_key_hours: int = Field(default=48, ge=24, description="during which a POST can be repeated")
     purge_dead_letter_days: int = Field(default=90, ge=1, description="from when a dead letter is settled")
+    purge_webhook_days: int = Field(default=30, ge=14, description="from when a delivery is written")
     purge_batch_rows: int = Field(default=1000, ge=1, description="in one short transaction")
 
     @property
@@ -39,6 +40,10 @@ class PurgeSettings(DatabaseSettings):
     @property
     def purge_dead_letters_after(self) -> timedelta:
         return timedelta(days=self.purge_dead_letter_days)
+
+    @property
+    def purge_webhooks_after(self) -> timedelta:
+        return timedelta(days=self.purge_webhook_days)
 
     @model_validator(mode="after")
     def let_letters_outlive_their_records(self) -> "PurgeSettings":

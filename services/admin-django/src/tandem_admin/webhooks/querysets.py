@@ -33,8 +33,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Without the bodies, which no list shows."""
         return self.select_related("endpoint__client").defer("body", "last_response")
 
-    def settled(self) -> Self:
-        return self.exclude(state="pending")
+    def resendable(self) -> Self:
+        """Those that would not be sent anyway, of endpoints to which something is sent."""
+        there = Q(endpoint__state="enabled", endpoint__deleted_at__isnull=True)
+        return self.filter(there).exclude(state="pending")
 
     def search(self, term: str) -> Self:
         """By the whole id of a delivery, an event or what the event is about; or by a part of the address."""
