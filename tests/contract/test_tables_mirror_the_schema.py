@@ -19,6 +19,9 @@ INSERTED_BY_SERVICES = {
         "orders_orderline",
         "orders_timelineentry",
         "orders_idempotencykey",
+        "webhooks_endpoint",
+        "webhooks_signingsecret",
+        "webhooks_deliveryrequest",
     ],
     "tandem_worker": [
         "inventory_stockmovement",
@@ -30,6 +33,7 @@ INSERTED_BY_SERVICES = {
         "events_deadletterdecision",
     ],
     "tandem_notifications": ["notifications_notification", "events_consumerposition", "events_deadletter"],
+    "tandem_webhooks": ["webhooks_delivery", "webhooks_attempt", "events_consumerposition", "events_deadletter"],
 }
 
 
@@ -102,7 +106,7 @@ def test_services_insert_where_this_test_says(database: Database) -> None:
             """
             SELECT DISTINCT grantee, table_name FROM information_schema.column_privileges
             WHERE privilege_type = 'INSERT'
-              AND grantee IN ('tandem_api', 'tandem_worker', 'tandem_notifications', 'tandem_relay', 'tandem_purge')
+              AND grantee LIKE 'tandem!_%' ESCAPE '!' AND grantee NOT IN ('tandem_owner', 'tandem_admin')
             """
         ).fetchall()
 

@@ -22,6 +22,7 @@ from tandem_local.databases import Database, copied_database
 
 from .dead_letters import Die, write_letters
 from .objects import OneOfEach
+from .partners import Partners
 from .store import Store
 
 PASSWORD = "correct horse battery"
@@ -141,5 +142,6 @@ def one_of_each(
     store: Store,
     customer_id: UUID,
     die: Die,
+    admin_database: Database,
 ) -> OneOfEach:
-    return OneOfEach(make_product, make_user, store, customer_id, die)
+    return OneOfEach(make_product, make_user, store, customer_id, die, Partners(admin_database))

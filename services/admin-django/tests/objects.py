@@ -19,6 +19,7 @@ from tandem_admin.inventory.services import receive
 from tandem_admin.users.models import User
 
 from .dead_letters import Die
+from .partners import Partners
 from .store import Store
 
 Objects = dict[type[models.Model], models.Model]
@@ -33,6 +34,7 @@ class OneOfEach:
     store: Store
     customer_id: UUID
     die: Die
+    partners: Partners
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __call__(self) -> Objects:
@@ -45,11 +47,16 @@ class OneOfEach:
         (letter,) = self.die(v1="dead/poison")
         decide([letter], Action.REPLAY, why="the release is mended", decided_by="ada@example.com")
         partner, _ = register_partner(f"Partner {number}", ["feed:read"])
+        endpoint = self.partners.endpoint()
+        delivery = self.partners.deliver(endpoint)
         user = self.make_user(f"customer-{number}@example.com")
         group = Group.objects.create(name=f"Group {number}")
         group.permissions.set(Group.objects.get(name="Auditor").permissions.all())
         user.groups.add(group)
-        made: Objects = {type(obj): obj for obj in (product, category, product.stock, letter, partner, user, group)}
+        made: Objects = {
+            type(obj): obj
+            for obj in (product, category, product.stock, letter, partner, user, group, endpoint, delivery)
+        }
         made[OutboxEvent] = OutboxEvent.objects.latest("pk")
         made[Page] = Page.objects.create(slug=f"imprint-{number}", title="Imprint", body="Who we are")
         made[Banner] = Banner.objects.create(title="Sale", link="page:sale", starts_at=timezone.now())

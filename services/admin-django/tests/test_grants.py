@@ -110,6 +110,30 @@ FORBIDDEN = [
     ("tandem_api", "UPDATE users_user SET email = 'x'"),
     ("tandem_worker", "SELECT * FROM addresses_address"),
     # The purge sees how old a row is, not what is in it.
+    # Who makes a signing secret cannot read one; who reads it can change nothing of the store.
+    ("tandem_admin", "SELECT secret FROM webhooks_signingsecret"),
+    ("tandem_api", "SELECT secret FROM webhooks_signingsecret"),
+    ("tandem_worker", "SELECT secret FROM webhooks_signingsecret"),
+    ("tandem_purge", "SELECT secret FROM webhooks_signingsecret"),
+    ("tandem_api", "UPDATE webhooks_signingsecret SET secret = ''"),
+    ("tandem_webhooks", "INSERT INTO webhooks_signingsecret (secret) VALUES ('')"),
+    ("tandem_webhooks", "SELECT secret FROM allauth_idp_oidc_client"),
+    ("tandem_webhooks", "SELECT * FROM orders_order"),
+    ("tandem_webhooks", "SELECT email FROM users_user"),
+    ("tandem_webhooks", "SELECT append_event('order', uuidv7(), 'order.paid.v1', '{}', '{}')"),
+    ("tandem_webhooks", "UPDATE webhooks_endpoint SET url = ''"),
+    ("tandem_webhooks", "UPDATE webhooks_delivery SET body = ''"),
+    ("tandem_webhooks", "DELETE FROM webhooks_delivery"),
+    # Deliveries are that process's alone; others ask for one.
+    ("tandem_admin", "UPDATE webhooks_delivery SET state = 'pending'"),
+    ("tandem_api", "UPDATE webhooks_delivery SET state = 'pending'"),
+    ("tandem_api", "INSERT INTO webhooks_delivery (body) VALUES ('')"),
+    ("tandem_api", "UPDATE webhooks_endpoint SET failing_since = NULL"),
+    ("tandem_api", "DELETE FROM webhooks_endpoint"),
+    ("tandem_admin", "DELETE FROM webhooks_endpoint"),
+    ("tandem_admin", "UPDATE webhooks_endpoint SET client_id = ''"),
+    ("tandem_worker", "SELECT * FROM webhooks_delivery"),
+    ("tandem_purge", "SELECT body FROM webhooks_delivery"),
     ("tandem_purge", "SELECT response_body FROM orders_idempotencykey"),
     ("tandem_purge", "SELECT body FROM events_deadletter"),
     ("tandem_purge", "UPDATE events_deadletter SET settled_at = now()"),
@@ -158,7 +182,7 @@ def test_nobody_writes_events_but_by_the_function(connections: Connections, role
         connections[role].execute(statement)
 
 
-@pytest.mark.parametrize("role", ["tandem_admin", "tandem_api", "tandem_worker", "tandem_purge"])
+@pytest.mark.parametrize("role", ["tandem_admin", "tandem_api", "tandem_worker", "tandem_webhooks", "tandem_purge"])
 def test_only_the_relay_takes_events_away(connections: Connections, role: str) -> None:
     with pytest.raises(InsufficientPrivilege):
         connections[role].execute("DELETE FROM events_outboxevent")

@@ -187,7 +187,7 @@ class TestAPartnersToken:
 
         keys = KeySet.import_key_set(httpx.get(f"{admin.url}/.well-known/jwks.json").json())
         claims = jwt.decode(token["access_token"], keys, algorithms=["RS256"]).claims
-        assert claims["client_id"] == partner[0]
+        assert claims["client_id"] == claims["sub"] == partner[0]
         assert claims["aud"] == "tandem-api"
         assert claims["token_use"] == "access"
         assert claims["scope"] == "feed:read"

@@ -57,6 +57,23 @@ OPERATIONS = {
     "GET /v1/orders/{order_id}/events": Operation("orders:read", owned=True),
     "POST /v1/orders/{order_id}/cancellation": Operation("orders:write", {}, owned=True),
 }
+ENDPOINTS = "/v1/webhooks/endpoints"
+# What partners' servers may do, in their own name; `test_webhooks` has what one partner may not do with another's.
+PARTNERS_OPERATIONS = {
+    "GET /v1/webhooks/event-types": Operation("webhooks:manage"),
+    f"POST {ENDPOINTS}": Operation(
+        "webhooks:manage", {"url": "https://hooks.partner.example/", "event_types": ["order.paid.v1"]}
+    ),
+    f"GET {ENDPOINTS}": Operation("webhooks:manage"),
+    f"GET {ENDPOINTS}/{{endpoint_id}}": Operation("webhooks:manage"),
+    f"PATCH {ENDPOINTS}/{{endpoint_id}}": Operation("webhooks:manage", {}),
+    f"DELETE {ENDPOINTS}/{{endpoint_id}}": Operation("webhooks:manage"),
+    f"POST {ENDPOINTS}/{{endpoint_id}}/secret": Operation("webhooks:manage"),
+    f"POST {ENDPOINTS}/{{endpoint_id}}/test": Operation("webhooks:manage"),
+    f"GET {ENDPOINTS}/{{endpoint_id}}/deliveries": Operation("webhooks:manage"),
+    f"GET {ENDPOINTS}/{{endpoint_id}}/deliveries/{{delivery_id}}": Operation("webhooks:manage"),
+    f"POST {ENDPOINTS}/{{endpoint_id}}/deliveries/{{delivery_id}}/resend": Operation("webhooks:manage"),
+}
 GUARDED = {name: operation for name, operation in OPERATIONS.items() if not operation.public}
 
 
@@ -86,7 +103,8 @@ async def call(api: Api, name: str, path: dict[str, str], headers: dict[str, str
     """The operation's answer; of an event stream, its beginning."""
     method, _, template = name.partition(" ")
     headers = headers | {"Idempotency-Key": str(uuid4())}
-    request = api.client.build_request(method, template.format(**path), json=OPERATIONS[name].body, headers=headers)
+    body = (OPERATIONS | PARTNERS_OPERATIONS)[name].body
+    request = api.client.build_request(method, template.format(**path), json=body, headers=headers)
     response = await api.client.send(request, stream=True)
     if not response.headers.get("content-type", "").startswith("text/event-stream"):
         await response.aread()
@@ -122,7 +140,9 @@ def test_every_operation_is_classified(api: Api) -> None:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-    assert described.keys() == OPERATIONS.keys()
+    assert described.keys() == OPERATIONS.keys() | PARTNERS_OPERATIONS.keys()
+    for name, classified in PARTNERS_OPERATIONS.items():
+        assert described.pop(name)["security"] == [{"partner": [classified.scope]}], name
     for name, operation in described.items():
         said = [scope for needed in operation.get("security", []) for scope in next(iter(needed.values()))]
         assert said == ([OPERATIONS[name].scope] if OPERATIONS[name].scope else []), name
@@ -187,6 +207,20 @@ async def test_who_is_no_customer_gets_nothing(
         assert not [secret for secret in adas.secrets if secret in answer.text], name
 
     assert snapshot(storefront) == before
+
+
+@pytest.mark.parametrize("who", ["no token", "a customer", "a partner with another scope"])
+async def test_who_is_no_partner_manages_nothing(api: Api, storefront: Storefront, ada: UUID, who: str) -> None:
+    headers = {
+        "no token": {},
+        "a customer": api.auth(ada, scope=f"{ALL_SCOPES} webhooks:manage"),
+        "a partner with another scope": api.auth(ada, sub="partner-1", client_id="partner-1", scope="feed:read"),
+    }[who]
+    path = {"endpoint_id": str(uuid4()), "delivery_id": str(uuid4())}
+
+    for name in PARTNERS_OPERATIONS:
+        assert (await call(api, name, path, headers)).status_code in (401, 403), name
+    assert storefront.count("webhooks_endpoint") == 0
 
 
 @pytest.mark.parametrize("scope", [*SCOPES, *PARTNER_SCOPES, ""])

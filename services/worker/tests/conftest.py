@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
+from partners import Partners, Receiver
 from store import Store
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
@@ -19,6 +20,7 @@ from tandem_worker.orders.process import NAME, order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
 from tandem_worker.refunds.services import Refunds
+from tandem_worker.settings import WebhooksSettings
 
 
 @pytest.fixture
@@ -105,4 +107,34 @@ def store(
         provider=sandbox,
         process=order_process(payments, refunds),
         customer_id=UUID(str(row[0])),
+    )
+
+
+@pytest.fixture
+async def webhook_sessions(database: Database) -> AsyncIterator[SessionFactory]:
+    async with session_factory(database.url("tandem_webhooks"), pool_size=8, application="test-webhooks") as factory:
+        yield factory
+
+
+@pytest.fixture
+def partners(database: Database) -> Partners:
+    return Partners(database)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    with receiver.serving():
+        yield receiver
+
+
+@pytest.fixture
+def webhook_settings(database: Database, kafka_server: str) -> WebhooksSettings:
+    return WebhooksSettings(
+        environment="test",
+        database_url=database.url("tandem_webhooks"),
+        kafka_bootstrap_servers=kafka_server,
+        webhooks_allow_loopback=True,
+        webhooks_timeout_seconds=2,
+        webhooks_poll_seconds=0.05,
     )

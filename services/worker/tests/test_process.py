@@ -28,7 +28,12 @@ def test_every_metric_is_declared() -> None:
 
 @pytest.mark.parametrize(
     ("role", "database_role"),
-    [("relay", "tandem_relay"), ("orders", "tandem_worker"), ("notifications", "tandem_notifications")],
+    [
+        ("relay", "tandem_relay"),
+        ("orders", "tandem_worker"),
+        ("notifications", "tandem_notifications"),
+        ("webhooks", "tandem_webhooks"),
+    ],
 )
 async def test_a_role_becomes_ready_serves_its_metrics_and_stops_on_sigterm(
     database: Database, kafka_server: str, role: str, database_role: str

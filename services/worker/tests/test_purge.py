@@ -93,7 +93,7 @@ async def test_what_is_old_goes_and_all_else_stays(superuser: psycopg.Connection
     purge = Purge(settings)
     assert await purge.run(asyncio.Event())
 
-    assert purge.removed == {KEYS: 3, LETTERS: 2}
+    assert {table: count for table, count in purge.removed.items() if count} == {KEYS: 3, LETTERS: 2}
     assert count(superuser, KEYS) == 2
     left = superuser.execute("SELECT state FROM events_deadletter ORDER BY state").fetchall()
     assert left == [("dead",), ("queued",), ("replayed",)]
@@ -184,7 +184,8 @@ async def test_the_process_tells_what_it_removed_and_ends(superuser: psycopg.Con
 
     assert process.returncode == 0
     line = json.loads(output.splitlines()[-1])
-    assert (line["event"], line["removed"], line["complete"]) == ("purged", {KEYS: 2, LETTERS: 0}, True)
+    removed = {table: line["removed"][table] for table in (KEYS, LETTERS)}
+    assert (line["event"], removed, line["complete"]) == ("purged", {KEYS: 2, LETTERS: 0}, True)
 
 
 def test_letters_that_would_not_outlive_their_records_are_refused() -> None:

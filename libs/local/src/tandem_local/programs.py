@@ -16,6 +16,7 @@ ROLES = (
     "tandem_api",
     "tandem_worker",
     "tandem_notifications",
+    "tandem_webhooks",
     "tandem_relay",
     "tandem_purge",
 )

@@ -13,7 +13,7 @@ from tandem_local.processes import Command
 from tandem_local.programs import database_url, program
 
 DATABASE = "tandem"
-SERVICES = ("admin", "api", "relay", "orders", "notifications", "payment")
+SERVICES = ("admin", "api", "relay", "orders", "notifications", "webhooks", "payment")
 PUBLIC = ("admin", "api", "payment")
 
 
@@ -83,6 +83,7 @@ class Wiring:
             "TANDEM_MEDIA_ROOT": str(self.home / "media"),
             # A password is enough on one's own machine; production insists on a second factor.
             "TANDEM_STAFF_SECOND_FACTOR": "false",
+            **self.webhook_settings(),
             "TANDEM_GRACEFUL_SECONDS": "3",  # browsers keep connections open; nobody waits for them at a Ctrl-C
         }
 
@@ -109,6 +110,10 @@ class Wiring:
         """What sends mails: none leaves this machine."""
         return {"TANDEM_MAIL_URL": f"file://{self.mails}"}
 
+    def webhook_settings(self) -> dict[str, str]:
+        """What accepts addresses of webhooks, or sends there: a partner's server may run on this machine too."""
+        return {"TANDEM_WEBHOOKS_ALLOW_LOOPBACK": "true"}
+
     def commands(self) -> dict[str, Command]:
         """The services' commands by name."""
         provider = self.provider_settings()
@@ -119,13 +124,16 @@ class Wiring:
         gunicorn = ["gunicorn", "-c", "python:tandem_admin.gunicorn", "tandem_admin.wsgi"]
         return {
             "admin": self._command("admin", gunicorn, self.admin_settings()),
-            "api": self._command("api", ["tandem-api"], self.settings("tandem_api")),
+            "api": self._command("api", ["tandem-api"], self.settings("tandem_api") | self.webhook_settings()),
             "relay": self._command("relay", ["tandem-worker", "relay"], self.settings("tandem_relay")),
             "orders": self._command("orders", ["tandem-worker", "orders"], self.settings("tandem_worker") | provider),
             "notifications": self._command(
                 "notifications",
                 ["tandem-worker", "notifications"],
                 self.settings("tandem_notifications") | self.mail_settings(),
+            ),
+            "webhooks": self._command(
+                "webhooks", ["tandem-worker", "webhooks"], self.settings("tandem_webhooks") | self.webhook_settings()
             ),
             "payment": self._command("payment", ["payment-sandbox"], self.settings() | sandbox),
         }

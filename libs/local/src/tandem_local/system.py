@@ -24,7 +24,15 @@ from tandem_local.spans import SpanStore, receiving_spans
 TITLES = dict(
     zip(
         SERVICES,
-        ("Admin", "API", "Worker: relay", "Worker: orders", "Worker: notifications", "Payment sandbox"),
+        (
+            "Admin",
+            "API",
+            "Worker: relay",
+            "Worker: orders",
+            "Worker: notifications",
+            "Worker: webhooks",
+            "Payment sandbox",
+        ),
         strict=True,
     )
 )

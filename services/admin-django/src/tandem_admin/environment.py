@@ -64,6 +64,9 @@ class Settings(RuntimeSettings):
     # Whether staff need a second factor; without it a stolen password is enough.
     staff_second_factor: bool = True
 
+    # Accepts http, and addresses of this machine, for webhooks: for development and tests.
+    webhooks_allow_loopback: bool = False
+
     # smtp://user:password@host:587 (STARTTLS) or smtps://…:465; in development file:///folder, or none: printed.
     mail_url: SecretStr = SecretStr("")
     mail_from: str = "Tandem <store@localhost>"
@@ -108,6 +111,14 @@ class Settings(RuntimeSettings):
     def bucket_needs_an_address(self) -> "Settings":
         if self.media_s3_bucket and not self.media_url:
             raise ValueError("TANDEM_MEDIA_URL must say where the world finds what is in TANDEM_MEDIA_S3_BUCKET")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_webhooks_to_itself(self) -> "Settings":
+        if self.in_production and self.webhooks_allow_loopback:
+            raise ValueError(
+                "TANDEM_WEBHOOKS_ALLOW_LOOPBACK must stay off in production: it opens this machine's ports"
+            )
         return self
 
     @model_validator(mode="after")

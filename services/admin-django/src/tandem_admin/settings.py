@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "tandem_admin.addresses",
     "tandem_admin.notifications",
     "tandem_admin.events",
+    "tandem_admin.webhooks",
     "tandem_admin.audit",
     "tandem_admin.demo",
     "tandem_admin.database",

@@ -81,6 +81,14 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Webhooks",
+                "separator": True,
+                "items": [
+                    _page("Endpoints", "webhook", "webhooks_endpoint_changelist", "webhooks.view_endpoint"),
+                    _page("Deliveries", "outgoing_mail", "webhooks_delivery_changelist", "webhooks.view_delivery"),
+                ],
+            },
+            {
                 "title": "Events",
                 "separator": True,
                 "items": [

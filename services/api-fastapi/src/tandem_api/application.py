@@ -32,6 +32,7 @@ from tandem_api.settings import Settings
 from tandem_api.transport.arrival import Arrival
 from tandem_api.transport.body_limit import BodyLimit
 from tandem_api.transport.deadline import Deadline
+from tandem_api.webhooks.endpoints import router as webhooks
 
 
 def create_app(settings: Settings, health: Health | None = None, stopping: asyncio.Event | None = None) -> FastAPI:
@@ -60,7 +61,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     )
     app.state.settings = settings
     v1 = APIRouter(prefix="/v1")
-    for router in (catalogue, content, orders, order_events, customers, addresses):
+    for router in (catalogue, content, orders, order_events, customers, addresses, webhooks):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(problem_pages)

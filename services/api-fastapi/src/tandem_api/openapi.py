@@ -6,8 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from tandem_api.identity.partners import PARTNER_SCHEME_NAME
 from tandem_api.identity.principal import SCHEME_NAME
-from tandem_api.identity.scopes import SCOPES
+from tandem_api.identity.scopes import PARTNER_SCOPES, SCOPES
 from tandem_api.problems.schemas import Problem
 from tandem_api.settings import Settings
 
@@ -21,6 +22,7 @@ TAGS = [
     {"name": "catalogue", "description": "What the store sells. Public, and cacheable by ETag."},
     {"name": "orders", "description": "Place, see, follow and cancel orders. Customers see only their own."},
     {"name": "customers", "description": "Who is calling: name and addresses."},
+    {"name": "webhooks", "description": "For partners: where to tell them of events, and what became of it."},
 ]
 
 
@@ -61,6 +63,16 @@ def _complete(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
                     "scopes": SCOPES,
                 }
             },
-        }
+        },
+        PARTNER_SCHEME_NAME: {
+            "type": "oauth2",
+            "description": "Client credentials, for partners' servers.",
+            "flows": {
+                "clientCredentials": {
+                    "tokenUrl": f"{settings.admin_url}/identity/o/api/token",
+                    "scopes": PARTNER_SCOPES,
+                }
+            },
+        },
     }
     return document

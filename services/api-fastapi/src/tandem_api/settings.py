@@ -46,6 +46,10 @@ class Settings(RuntimeSettings):
     event_stream_limit: int = Field(default=5000, ge=1)
     event_stream_customer_limit: int = Field(default=20, ge=1)
 
+    webhooks_endpoint_limit: int = Field(default=20, ge=1)
+    # Accepts http, and addresses of this machine: for development and tests.
+    webhooks_allow_loopback: bool = False
+
     @property
     def issuer(self) -> str:
         return self.admin_url
@@ -65,4 +69,8 @@ class Settings(RuntimeSettings):
         for name in ("admin_url", "api_url"):
             if urlsplit(getattr(self, name)).scheme != "https":
                 raise ValueError(f"TANDEM_{name.upper()} must be https in production: tokens pass there")
+        if self.webhooks_allow_loopback:
+            raise ValueError(
+                "TANDEM_WEBHOOKS_ALLOW_LOOPBACK must stay off in production: it opens this machine's ports"
+            )
         return self

@@ -27,8 +27,16 @@ from tandem_worker.payments.services import Payments
 from tandem_worker.purge.main import Purge
 from tandem_worker.refunds.services import Refunds
 from tandem_worker.relay.main import run_relay
-from tandem_worker.settings import NotificationsSettings, OrdersSettings, PurgeSettings, RelaySettings, Settings
+from tandem_worker.settings import (
+    NotificationsSettings,
+    OrdersSettings,
+    PurgeSettings,
+    RelaySettings,
+    Settings,
+    WebhooksSettings,
+)
 from tandem_worker.streams.commands import events, lag
+from tandem_worker.webhooks.main import run_webhooks
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 Role = Callable[[SettingsT, Health, asyncio.Event], Awaitable[None]]
@@ -56,8 +64,14 @@ def notifications() -> None:
 
 
 @app.command()
+def webhooks() -> None:
+    """Tell partners of the events they have subscribed to."""
+    _run("worker-webhooks", WebhooksSettings, run_webhooks)
+
+
+@app.command()
 def purge() -> None:
-    """Remove old idempotency keys and settled dead letters, and end: for a schedule."""
+    """Remove old idempotency keys, settled dead letters and old webhooks, and end: for a schedule."""
     settings = load_settings(PurgeSettings)
     configure_logging("worker-purge", settings)
 

@@ -33,6 +33,7 @@ LONGEST_RETENTION = timedelta(milliseconds=max(topic.retention_ms for topic in T
 class PurgeSettings(DatabaseSettings):
     purge_idempotency_key_hours: int = Field(default=48, ge=24, description="during which a POST can be repeated")
     purge_dead_letter_days: int = Field(default=90, ge=1, description="from when a dead letter is settled")
+    purge_webhook_days: int = Field(default=30, ge=14, description="from when a delivery is written")
     purge_batch_rows: int = Field(default=1000, ge=1, description="in one short transaction")
 
     @property
@@ -42,6 +43,10 @@ class PurgeSettings(DatabaseSettings):
     @property
     def purge_dead_letters_after(self) -> timedelta:
         return timedelta(days=self.purge_dead_letter_days)
+
+    @property
+    def purge_webhooks_after(self) -> timedelta:
+        return timedelta(days=self.purge_webhook_days)
 
     @model_validator(mode="after")
     def let_letters_outlive_their_records(self) -> "PurgeSettings":
@@ -85,6 +90,33 @@ class OrdersSettings(ConsumerSettings):
     payment_api_key: SecretStr
     payment_timeout_seconds: float = Field(default=5.0, gt=0)
     payment_reconcile_seconds: float = Field(default=5.0, gt=0, description="pause between two rounds of asking again")
+
+
+class WebhooksSettings(ConsumerSettings):
+    webhooks_concurrency: int = Field(default=100, ge=2, description="messages on their way at once, of this process")
+    webhooks_endpoint_concurrency: int = Field(default=4, ge=1, description="of them to one endpoint, of all processes")
+    webhooks_timeout_seconds: float = Field(default=15.0, gt=0, le=60, description="until a partner's answer")
+    webhooks_connect_seconds: float = Field(default=5.0, gt=0)
+    webhooks_retry_hours: float = Field(default=24, gt=0, description="after which a delivery is given up")
+    webhooks_poll_seconds: float = Field(default=0.5, gt=0, description="pause when nothing is due")
+    webhooks_allow_loopback: bool = Field(default=False, description="http and this machine, for development and tests")
+
+    @property
+    def webhooks_retry(self) -> timedelta:
+        return timedelta(hours=self.webhooks_retry_hours)
+
+    @property
+    def webhooks_lease(self) -> timedelta:
+        """How long a message is its sender's: until all of its limits have passed, and the answer is written."""
+        return timedelta(seconds=2 * self.webhooks_timeout_seconds + 15)
+
+    @model_validator(mode="after")
+    def refuse_unsafe_production(self) -> "WebhooksSettings":
+        if self.in_production and self.webhooks_allow_loopback:
+            raise ValueError(
+                "TANDEM_WEBHOOKS_ALLOW_LOOPBACK must stay off in production: it opens this machine's ports"
+            )
+        return self
 
 
 class NotificationsSettings(ConsumerSettings):

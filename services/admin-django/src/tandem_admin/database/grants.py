@@ -5,12 +5,21 @@ A role that is not named for a table has no right to it. `tandem-manage apply_gr
 
 from typing import Literal
 
-Role = Literal["tandem_admin", "tandem_api", "tandem_worker", "tandem_notifications", "tandem_relay", "tandem_purge"]
+Role = Literal[
+    "tandem_admin",
+    "tandem_api",
+    "tandem_worker",
+    "tandem_notifications",
+    "tandem_webhooks",
+    "tandem_relay",
+    "tandem_purge",
+]
 ROLES: tuple[Role, ...] = (
     "tandem_admin",
     "tandem_api",
     "tandem_worker",
     "tandem_notifications",
+    "tandem_webhooks",
     "tandem_relay",
     "tandem_purge",
 )
@@ -33,6 +42,8 @@ ADMIN_PREFIXES = (
 ADMIN_READS = ("django_admin_log", "django_content_type", "django_migrations", "django_site")
 
 ADDRESS = "recipient, street, addition, postal_code, city, region, country"
+# A signing secret is written by who makes it, and read by who signs.
+NEW_SECRETS = "SELECT (id, endpoint_id, created_at, expires_at), INSERT, UPDATE (expires_at)"
 
 TABLES: dict[Role, dict[str, str]] = {
     "tandem_admin": {
@@ -62,6 +73,13 @@ TABLES: dict[Role, dict[str, str]] = {
         "events_deadletterdecision": (
             "SELECT, INSERT (consumer, aggregate_type, aggregate_id, version, action, why, decided_by)"
         ),
+        "webhooks_endpoint": (
+            "SELECT, INSERT, UPDATE (url, description, event_types, state, disabled_at, disabled_reason)"
+        ),
+        "webhooks_signingsecret": NEW_SECRETS,
+        "webhooks_delivery": READ,
+        "webhooks_attempt": READ,
+        "webhooks_deliveryrequest": "SELECT, INSERT",
     },
     "tandem_api": {
         "users_user": "SELECT (id, email, name, is_active), UPDATE (name)",
@@ -79,6 +97,14 @@ TABLES: dict[Role, dict[str, str]] = {
         "orders_orderline": "SELECT, INSERT",
         "orders_timelineentry": "SELECT, INSERT",
         "orders_idempotencykey": "SELECT, INSERT",
+        "webhooks_endpoint": (
+            "SELECT, INSERT (id, client_id, url, description, event_types, created_at),"
+            " UPDATE (url, description, event_types, state, disabled_at, disabled_reason, deleted_at)"
+        ),
+        "webhooks_signingsecret": NEW_SECRETS,
+        "webhooks_delivery": READ,
+        "webhooks_attempt": READ,
+        "webhooks_deliveryrequest": "SELECT, INSERT (id, endpoint_id, delivery_id, requested_by, traceparent)",
     },
     "tandem_worker": {
         "inventory_stock": "SELECT, UPDATE (available, reserved)",
@@ -112,6 +138,23 @@ TABLES: dict[Role, dict[str, str]] = {
         "events_deadletter": "SELECT, INSERT, UPDATE (state, reason, error, attempts, settled_at)",
         "events_deadletterdecision": "SELECT, UPDATE (outcome, detail, carried_out_at)",
     },
+    # The one process that may read what messages are signed with, and it can change nothing of the store.
+    "tandem_webhooks": {
+        "allauth_idp_oidc_client": "SELECT (id, scopes)",
+        "webhooks_endpoint": (
+            "SELECT, UPDATE (state, disabled_at, disabled_reason, last_success_at, failing_since, not_before)"
+        ),
+        "webhooks_signingsecret": READ,
+        "webhooks_delivery": (
+            "SELECT, INSERT, UPDATE (state, attempts, next_attempt_at, give_up_at, lease, leased_until, last_status,"
+            " last_response, last_error, settled_at)"
+        ),
+        "webhooks_attempt": "SELECT, INSERT",
+        "webhooks_deliveryrequest": "SELECT, UPDATE (carried_out_at)",
+        "events_consumerposition": "SELECT, INSERT, UPDATE (version)",
+        "events_deadletter": "SELECT, INSERT, UPDATE (state, reason, error, attempts, settled_at)",
+        "events_deadletterdecision": "SELECT, UPDATE (outcome, detail, carried_out_at)",
+    },
     "tandem_relay": {
         "events_outboxevent": "SELECT, DELETE",
     },
@@ -119,6 +162,11 @@ TABLES: dict[Role, dict[str, str]] = {
     "tandem_purge": {
         "orders_idempotencykey": "SELECT (principal, key, created_at), DELETE",
         "events_deadletter": "SELECT (id, settled_at), DELETE",
+        "webhooks_delivery": "SELECT (id, endpoint_id, created_at, leased_until), DELETE",
+        "webhooks_attempt": "SELECT (id, delivery_id), DELETE",
+        "webhooks_deliveryrequest": "SELECT (id, endpoint_id, delivery_id, created_at), DELETE",
+        "webhooks_signingsecret": "SELECT (id, endpoint_id, expires_at), DELETE",
+        "webhooks_endpoint": "SELECT (id, deleted_at), DELETE",
     },
 }
 # Roles of Postgres itself. The relay measures the oldest transaction; of another role's transaction an ordinary role

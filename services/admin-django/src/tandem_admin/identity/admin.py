@@ -8,8 +8,9 @@ from allauth.idp.oidc.models import Client, Token
 from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.urls import reverse
 
-from tandem_admin.acts import Act, ActsAdmin
+from tandem_admin.acts import Act, ActsAdmin, button
 from tandem_admin.identity import clients
 
 for model in (Client, Token, EmailAddress, Authenticator):
@@ -54,3 +55,9 @@ class ClientAdmin(AllauthClientAdmin, ActsAdmin):  # type: ignore[misc]  # allau
         # Beside the message that the audit trail keeps: nobody else is to read it.
         messages.warning(request, f"The new secret, shown this once: {told}")
         return f"The former secret is good for {clients.FORMER_SECRET_HOURS} hours."
+
+    def buttons(self, request: HttpRequest, obj: Client) -> list[dict[str, Any]]:
+        if not (request.user.has_perm("webhooks.view_endpoint") and "webhooks:manage" in obj.get_scopes()):
+            return super().buttons(request, obj)
+        endpoints = f"{reverse('admin:webhooks_endpoint_changelist')}?client__id__exact={obj.pk}"
+        return [*super().buttons(request, obj), button("Webhooks", "webhook", endpoints)]

@@ -45,10 +45,12 @@ class ProviderAdapter(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has 
         *,
         client: Client,
         scopes: Iterable[str],
-        user: AbstractBaseUser,
+        user: AbstractBaseUser | None,
         **kwargs: Any,
     ) -> None:
         access_token["aud"] = SETTINGS.token_audience
+        if user is None:  # client credentials: the application speaks for itself (RFC 9068, section 2.2)
+            access_token["sub"] = client.pk
 
     def populate_server_metadata(self, data: dict[str, Any]) -> None:
         data.pop("device_authorization_endpoint", None)

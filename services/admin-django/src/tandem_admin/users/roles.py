@@ -7,6 +7,7 @@ who is in them: whoever may give rights may take all.
 from types import MappingProxyType
 
 _LOOK_AT_STORE = ("catalog.view_category", "catalog.view_product", "inventory.view_stock")
+_LOOK_AT_WEBHOOKS = ("webhooks.view_endpoint", "webhooks.view_delivery")
 _LOOK_AT_EVENTS = ("events.view_outboxevent", "events.view_deadletter", "events.view_deadletterdecision")
 
 CATALOGUE = (
@@ -35,6 +36,8 @@ SUPPORT = (
     "users.export_user",
     "notifications.view_notification",
     "notifications.resend_notification",
+    *_LOOK_AT_WEBHOOKS,
+    "webhooks.resend_delivery",
 )
 ADMINISTRATION = (
     *CATALOGUE,
@@ -50,6 +53,9 @@ ADMINISTRATION = (
     "allauth_idp_oidc.view_client",
     "allauth_idp_oidc.add_client",
     "allauth_idp_oidc.change_client",
+    "webhooks.add_endpoint",
+    "webhooks.change_endpoint",
+    "webhooks.switch_endpoint",
 )
 AUDIT = (
     *_LOOK_AT_STORE,
@@ -63,6 +69,7 @@ AUDIT = (
     "auth.view_group",
     "audit.view_auditentry",
     "allauth_idp_oidc.view_client",
+    *_LOOK_AT_WEBHOOKS,
 )
 
 ROLES = MappingProxyType(

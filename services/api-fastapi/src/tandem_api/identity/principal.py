@@ -1,7 +1,8 @@
 """Who is calling: the dependency of every endpoint that is not public."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 import structlog
 from fastapi import Depends, Request, Security
@@ -32,16 +33,24 @@ class Identity:
     audience: str
 
 
-async def _authenticate(
-    request: Request, wanted: SecurityScopes, token: Annotated[str | None, Depends(bearer)]
-) -> AccessToken:
+TokenT_co = TypeVar("TokenT_co", covariant=True)
+
+
+class Verify(Protocol[TokenT_co]):
+    """How a token is verified, as `tokens.verify` does it."""
+
+    async def __call__(self, token: str, keys: SigningKeys, *, issuer: str, audience: str) -> TokenT_co: ...
+
+
+async def proven(request: Request, token: str | None, verify: Verify[TokenT_co]) -> TokenT_co:
+    """What the request's token proves; a problem when it is missing or proves nothing."""
     identity: Identity = request.app.state.identity
     if not token:
         raise ProblemError(
             types.UNAUTHENTICATED, "The request has no bearer token.", headers=_challenge('realm="tandem"')
         )
     try:
-        principal = await verify(token, identity.keys, issuer=identity.issuer, audience=identity.audience)
+        return await verify(token, identity.keys, issuer=identity.issuer, audience=identity.audience)
     except InvalidAccessTokenError as error:
         raise ProblemError(
             types.UNAUTHENTICATED,
@@ -50,18 +59,29 @@ async def _authenticate(
         ) from error
     except KeysUnavailableError as error:
         raise unavailable("The identity provider does not answer.") from error
+
+
+def require_scopes(wanted: SecurityScopes, scopes: Collection[str]) -> None:
+    if missing := [scope for scope in wanted.scopes if scope not in scopes]:
+        raise ProblemError(
+            types.INSUFFICIENT_SCOPE,
+            f"The scope {missing[0]} is needed.",
+            headers=_challenge(f'realm="tandem", error="insufficient_scope", scope="{wanted.scope_str}"'),
+        )
+
+
+async def _authenticate(
+    request: Request, wanted: SecurityScopes, token: Annotated[str | None, Depends(bearer)]
+) -> AccessToken:
+    identity: Identity = request.app.state.identity
+    principal = await proven(request, token, verify)
     request.state.customer_id = str(principal.customer_id)  # for `transport.arrival`
     structlog.contextvars.bind_contextvars(customer_id=str(principal.customer_id), client_id=principal.client_id)
     if not identity.refused.loaded:  # fail closed
         raise unavailable("The service is starting.")
     if principal.customer_id in identity.refused:
         raise ProblemError(types.CUSTOMER_DEACTIVATED)
-    if missing := [scope for scope in wanted.scopes if scope not in principal.scopes]:
-        raise ProblemError(
-            types.INSUFFICIENT_SCOPE,
-            f"The scope {missing[0]} is needed.",
-            headers=_challenge(f'realm="tandem", error="insufficient_scope", scope="{wanted.scope_str}"'),
-        )
+    require_scopes(wanted, principal.scopes)
     return principal
 
 

@@ -1,5 +1,7 @@
 """What a client may ask a customer to allow."""
 
+from tandem_contracts.webhooks import MANAGE_SCOPE
+
 ORDERS_READ = "orders:read"
 ORDERS_WRITE = "orders:write"
 
@@ -12,4 +14,11 @@ SCOPES = {
     ORDERS_WRITE: "Place and cancel orders for you",
     ACCOUNT_READ: "See your name and addresses",
     ACCOUNT_WRITE: "Change your name and addresses",
+}
+
+# What a partner's server may be allowed, in its own name.
+PARTNER_SCOPES = {
+    MANAGE_SCOPE: "Subscribe to events",
+    "orders:status": "See what has become of orders",
+    "feed:read": "Follow stock and prices",
 }

@@ -29,11 +29,35 @@ class AccessToken:
     expires_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class PartnerToken:
+    """A verified token of an application that acts in its own name (client credentials)."""
+
+    client_id: str
+    scopes: frozenset[str]
+    expires_at: float
+
+
 async def verify(token: str, keys: SigningKeys, *, issuer: str, audience: str) -> AccessToken:
-    """Verify signature, issuer, audience, lifetime and use.
+    """Verify signature, issuer, audience, lifetime and use of a customer's token.
 
     Raises InvalidAccessTokenError, and KeysUnavailableError when the signature cannot be checked for the moment.
     """
+    verified = await _verify(token, keys, issuer, audience)
+    if not isinstance(verified, AccessToken):
+        raise InvalidAccessTokenError("the token's subject is no customer")
+    return verified
+
+
+async def verify_partner(token: str, keys: SigningKeys, *, issuer: str, audience: str) -> PartnerToken:
+    """As `verify`, of a partner's token."""
+    verified = await _verify(token, keys, issuer, audience)
+    if not isinstance(verified, PartnerToken):
+        raise InvalidAccessTokenError("the token's subject is no partner")
+    return verified
+
+
+async def _verify(token: str, keys: SigningKeys, issuer: str, audience: str) -> AccessToken | PartnerToken:
     try:
         key = await keys.key(_key_id(token.partition(".")[0]))
         if key is None:
@@ -58,7 +82,7 @@ def _key_id(header: str) -> str:
 # A client sends its token with every request, and what was proven by this very key stays proven until it expires. A key
 # that is fetched anew is another one; what is refused is not remembered, so nobody fills the memory with garbage.
 @lru_cache(maxsize=4096)
-def _verified(token: str, key: jwt.PyJWK, issuer: str, audience: str) -> AccessToken:
+def _verified(token: str, key: jwt.PyJWK, issuer: str, audience: str) -> AccessToken | PartnerToken:
     claims = jwt.decode(
         token,
         key.key,
@@ -71,17 +95,17 @@ def _verified(token: str, key: jwt.PyJWK, issuer: str, audience: str) -> AccessT
     return _access_token(claims)
 
 
-def _access_token(claims: dict[str, Any]) -> AccessToken:
+def _access_token(claims: dict[str, Any]) -> AccessToken | PartnerToken:
     # The same key signs ID tokens, which say who someone is and not what they may do.
     if claims.get("token_use") != "access":
         raise InvalidAccessTokenError("not an access token")
+    client_id = str(claims.get("client_id", ""))
+    scopes = frozenset(str(claims.get("scope", "")).split())
+    expires_at = float(claims["exp"]) + LEEWAY_SECONDS
+    if client_id and claims["sub"] == client_id:  # nobody logged in: the application speaks for itself
+        return PartnerToken(client_id, scopes, expires_at)
     try:
         customer_id = UUID(claims["sub"])
     except (ValueError, TypeError, AttributeError):
         raise InvalidAccessTokenError("the token's subject is no customer") from None
-    return AccessToken(
-        customer_id=customer_id,
-        client_id=str(claims.get("client_id", "")),
-        scopes=frozenset(str(claims.get("scope", "")).split()),
-        expires_at=float(claims["exp"]) + LEEWAY_SECONDS,
-    )
+    return AccessToken(customer_id, client_id, scopes, expires_at)

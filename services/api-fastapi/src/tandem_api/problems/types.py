@@ -120,6 +120,18 @@ TOO_MANY_STREAMS = ProblemType(
     "A customer can follow a limited number of orders at once. Close a stream, or come back after `Retry-After` "
     "seconds.",
 )
+WEBHOOK_LIMIT = ProblemType(
+    "webhook-limit",
+    HTTPStatus.CONFLICT,
+    "There are as many endpoints as a partner may have",
+    "Delete an endpoint that is not in use any more, or let one endpoint receive more types of events.",
+)
+WEBHOOK_DISABLED = ProblemType(
+    "webhook-disabled",
+    HTTPStatus.CONFLICT,
+    "The endpoint is disabled",
+    "Nothing is sent to a disabled endpoint. `disabled_reason` says why it is; enable it first.",
+)
 UNAVAILABLE = ProblemType(
     "service-unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,

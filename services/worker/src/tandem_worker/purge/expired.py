@@ -42,6 +42,56 @@ _DEAD_LETTERS = """
     )
     SELECT count(*), max(settled_at) FROM gone
 """
+# With all that belongs to them, in one statement. What is on its way stays until the next run.
+_WEBHOOK_DELIVERIES = """
+    WITH old AS (
+        SELECT id, created_at FROM webhooks_delivery
+        WHERE created_at < now() - %(age)s AND created_at >= %(from)s
+            AND (leased_until IS NULL OR leased_until < now())
+        ORDER BY created_at LIMIT %(limit)s
+    ), attempts AS (
+        DELETE FROM webhooks_attempt USING old WHERE delivery_id = old.id RETURNING webhooks_attempt.id
+    ), requests AS (
+        DELETE FROM webhooks_deliveryrequest USING old WHERE delivery_id = old.id
+        RETURNING webhooks_deliveryrequest.id
+    ), gone AS (
+        DELETE FROM webhooks_delivery USING old WHERE webhooks_delivery.id = old.id RETURNING old.created_at
+    )
+    SELECT count(*), max(created_at) FROM gone
+"""
+# Requests for test events, which name no delivery.
+_WEBHOOK_REQUESTS = """
+    WITH gone AS (
+        DELETE FROM webhooks_deliveryrequest WHERE id IN (
+            SELECT id FROM webhooks_deliveryrequest
+            WHERE created_at < now() - %(age)s AND created_at >= %(from)s AND delivery_id IS NULL
+            ORDER BY created_at LIMIT %(limit)s
+        ) RETURNING created_at
+    )
+    SELECT count(*), max(created_at) FROM gone
+"""
+_WEBHOOK_SECRETS = """
+    WITH gone AS (
+        DELETE FROM webhooks_signingsecret WHERE id IN (
+            SELECT id FROM webhooks_signingsecret
+            WHERE expires_at < now() - %(age)s AND expires_at >= %(from)s ORDER BY expires_at LIMIT %(limit)s
+        ) RETURNING expires_at
+    )
+    SELECT count(*), max(expires_at) FROM gone
+"""
+_WEBHOOK_ENDPOINTS = """
+    WITH gone AS (
+        DELETE FROM webhooks_endpoint WHERE id IN (
+            SELECT id FROM webhooks_endpoint AS endpoint
+            WHERE deleted_at < now() - %(age)s AND deleted_at >= %(from)s
+                AND NOT EXISTS (SELECT FROM webhooks_delivery WHERE endpoint_id = endpoint.id)
+                AND NOT EXISTS (SELECT FROM webhooks_deliveryrequest WHERE endpoint_id = endpoint.id)
+                AND NOT EXISTS (SELECT FROM webhooks_signingsecret WHERE endpoint_id = endpoint.id)
+            ORDER BY deleted_at LIMIT %(limit)s
+        ) RETURNING deleted_at
+    )
+    SELECT count(*), max(deleted_at) FROM gone
+"""
 BEGINNING = "-infinity"
 
 
@@ -53,6 +103,16 @@ def idempotency_keys(age: timedelta) -> Expired:
 def settled_dead_letters(age: timedelta) -> Expired:
     """Letters settled `age` ago. What was decided about them, by whom and why, is a row of its own and stays."""
     return Expired("events_deadletter", age, _DEAD_LETTERS)
+
+
+def webhooks(age: timedelta) -> tuple[Expired, ...]:
+    """Deliveries written `age` ago, whatever came of them, and what is left of endpoints that were deleted."""
+    return (
+        Expired("webhooks_delivery", age, _WEBHOOK_DELIVERIES),
+        Expired("webhooks_deliveryrequest", age, _WEBHOOK_REQUESTS),
+        Expired("webhooks_signingsecret", age, _WEBHOOK_SECRETS),
+        Expired("webhooks_endpoint", age, _WEBHOOK_ENDPOINTS),
+    )
 
 
 async def take_lock(connection: psycopg.AsyncConnection) -> bool:

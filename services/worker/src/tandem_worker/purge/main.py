@@ -15,12 +15,14 @@ from tandem_worker.purge.expired import (
     remove_batch,
     settled_dead_letters,
     take_lock,
+    webhooks,
 )
 from tandem_worker.settings import PurgeSettings
 from tandem_worker.waiting import stopped_within
 
 # Of a fault that may pass by itself. Whatever was removed stays removed, so trying again goes on from there.
-PASSING_FAULTS = (psycopg.OperationalError, psycopg.InterfaceError)
+# Somebody may ask for a delivery again in the moment in which it goes: then it stays.
+PASSING_FAULTS = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ForeignKeyViolation)
 ATTEMPTS = 6
 PAUSE_SECONDS = 0.5
 
@@ -36,6 +38,7 @@ class Purge:
         self._targets = (
             idempotency_keys(settings.purge_idempotency_keys_after),
             settled_dead_letters(settings.purge_dead_letters_after),
+            *webhooks(settings.purge_webhooks_after),
         )
         self.removed = {target.table: 0 for target in self._targets}
         self._batches = 0
