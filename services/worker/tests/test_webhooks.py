@@ -15,6 +15,7 @@ from zlib import crc32
 import pytest
 from kafka_records import write
 from partners import Message, Partners, Receiver, Reply
+from prometheus_client import REGISTRY
 from standardwebhooks import WebhookVerificationError
 from store import processor
 from tandem_contracts.envelope import Event
@@ -26,7 +27,8 @@ from tandem_worker.consumer.inbox import Outcome
 from tandem_worker.consumer.main import run_consumer
 from tandem_worker.database import SessionFactory
 from tandem_worker.settings import WebhooksSettings
-from tandem_worker.webhooks.deliverer import Deliverer
+from tandem_worker.webhooks import metrics
+from tandem_worker.webhooks.deliverer import Deliverer, measure
 from tandem_worker.webhooks.fan_out import webhooks_consumer
 from tandem_worker.webhooks.sending import sender
 
@@ -596,6 +598,53 @@ class TestRequests:
         told = message.verified_by(partners.secrets(endpoint)[0])
         assert (told["type"], told["data"]) == ("webhook.test.v1", {"endpoint_id": str(endpoint)})
         assert message.headers["webhook-id"] == str(request["id"])
+
+
+class TestWhatOperatorsSee:
+    async def test_what_waits_and_how_old_it_is(
+        self, webhook_sessions: SessionFactory, partners: Partners, order_id: UUID
+    ) -> None:
+        waiting, off = partners.endpoint("https://a.example/"), partners.endpoint("https://b.example/")
+        await consume(webhook_sessions, placed(order_id), paid(order_id))
+        partners.sql("UPDATE webhooks_delivery SET created_at = created_at - interval '1 hour'")
+        partners.sql(
+            "UPDATE webhooks_endpoint SET state = 'disabled', disabled_at = now(), disabled_reason = 'x' WHERE id = %s",
+            off,
+        )
+        assert len(partners.deliveries(waiting)) == len(partners.deliveries(off)) == 2
+        metrics.PENDING.set(-1)
+        stop = asyncio.Event()
+        measuring = asyncio.create_task(measure(webhook_sessions, stop))
+        async with asyncio.timeout(10):
+            while REGISTRY.get_sample_value("tandem_webhook_endpoints", {"state": "disabled"}) != 1:
+                await asyncio.sleep(0.01)
+        stop.set()
+        await measuring
+
+        assert REGISTRY.get_sample_value("tandem_webhook_pending_deliveries") == 2
+        assert 3600 <= (REGISTRY.get_sample_value("tandem_webhook_oldest_pending_age_seconds") or 0) < 3700
+
+    async def test_what_came_back_and_what_became_of_it(
+        self, webhook_sessions: SessionFactory, webhook_settings: WebhooksSettings, partners: Partners,
+        receiver: Receiver, order_id: UUID,
+    ) -> None:  # fmt: skip
+        def counted(name: str, **labels: str) -> float:
+            return REGISTRY.get_sample_value(name, labels) or 0
+
+        names = [
+            ("tandem_webhook_attempts_total", {"outcome": "success"}),
+            ("tandem_webhook_attempts_total", {"outcome": "4xx"}),
+            ("tandem_webhook_deliveries_settled_total", {"outcome": "delivered"}),
+            ("tandem_webhook_deliveries_settled_total", {"outcome": "given_up"}),
+            ("tandem_webhook_endpoints_disabled_total", {"reason": "gone"}),
+        ]
+        before = [counted(name, **labels) for name, labels in names]
+        partners.endpoint(receiver.url("/fine"))
+        partners.endpoint(receiver.url("/gone"))
+        receiver.answer = lambda message: Reply(410 if message.path == "/gone" else 200)
+        await consume(webhook_sessions, placed(order_id))
+        await deliver_due(webhook_sessions, webhook_settings)
+        assert [counted(name, **labels) - was for (name, labels), was in zip(names, before, strict=True)] == [1] * 5
 
 
 async def test_from_kafka_to_the_partner(

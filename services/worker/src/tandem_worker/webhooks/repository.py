@@ -1,6 +1,5 @@
 """Deliveries in the database. Each function is for a short transaction, which its caller owns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -147,8 +146,7 @@ async def count_pending(session: AsyncSession) -> tuple[int, float]:
 
 
 async def count_endpoints(session: AsyncSession) -> dict[str, int]:
-    rows: Sequence[tuple[str, int]] = (await session.execute(statements.COUNT_ENDPOINTS)).tuples().all()
-    return dict(rows)
+    return {state: int(n) for state, n in await session.execute(statements.COUNT_ENDPOINTS)}
 
 
 async def _note(
