@@ -15,7 +15,7 @@ from sqlalchemy.orm import defer
 from tandem_tables.webhooks import Attempt as AttemptRow
 from tandem_tables.webhooks import Delivery, Endpoint
 
-from tandem_api.orders.idempotency import Answer, Attempt, StoredAnswer, in_progress, lock_number
+from tandem_api.orders.idempotency import Answer, Attempt, StoredAnswer, in_progress, stored_answer, write_once
 from tandem_api.problems import types
 from tandem_api.problems.errors import ProblemError
 from tandem_api.webhooks import statements
@@ -100,10 +100,7 @@ async def before_act(
             },
         )
     ).one()
-    stored = None
-    if row.request_hash is not None:
-        stored = StoredAnswer(row.request_hash, Answer(row.response_status, row.response_body, replayed=True))
-    return Before(row.id, row.at, row.endpoints, row.state, row.event_id, stored)
+    return Before(row.id, row.at, row.endpoints, row.state, row.event_id, stored_answer(row))
 
 
 async def write(
@@ -116,29 +113,15 @@ async def write(
     parameters: Mapping[str, Any],
 ) -> None:
     """Write what the attempt does and the answer that is kept of it; a problem when another one is doing that."""
-    principal = key_owner(client_id)
+    own = {"client_id": client_id, "status": kept.status, "body": kept.body}
     try:
-        written = await connection.execute(
-            statement,
-            {
-                "lock": lock_number(principal, attempt.key),
-                "principal": principal,
-                "key": attempt.key,
-                "request_hash": attempt.request_hash,
-                "client_id": client_id,
-                "status": kept.status,
-                "body": kept.body,
-                **parameters,
-            },
-        )
+        await write_once(connection, statement, attempt, principal=key_owner(client_id), parameters=own | parameters)
     except IntegrityError as error:
-        if isinstance(error.orig, UniqueViolation):  # the key, or a secret that was exchanged in the same moment
+        if isinstance(error.orig, UniqueViolation):  # a secret that was exchanged in the same moment
             raise in_progress() from error
         if isinstance(error.orig, ForeignKeyViolation):
             raise ProblemError(types.UNAUTHENTICATED, "The client is not registered any more.") from error
         raise
-    if written.one_or_none() is None:
-        raise in_progress()
 
 
 async def change_endpoint(
