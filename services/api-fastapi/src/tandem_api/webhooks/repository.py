@@ -115,7 +115,9 @@ async def write(
     """Write what the attempt does and the answer that is kept of it; a problem when another one is doing that."""
     own = {"client_id": client_id, "status": kept.status, "body": kept.body}
     try:
-        await write_once(connection, statement, attempt, principal=key_owner(client_id), parameters=own | parameters)
+        await write_once(
+            connection, statement, attempt, principal=key_owner(client_id), parameters={**own, **parameters}
+        )
     except IntegrityError as error:
         if isinstance(error.orig, UniqueViolation):  # a secret that was exchanged in the same moment
             raise in_progress() from error
