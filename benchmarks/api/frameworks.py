@@ -15,7 +15,7 @@ from tandem_local.processes import Running
 from tandem_local.programs import program
 
 from benchmarks.api.processors import one_is_aside, servers_own
-from benchmarks.api.wrk import PATIENCE_SECONDS, Seen, Wrk
+from benchmarks.api.wrk import PATIENCE_SECONDS, Seen, Wrk, answers
 from benchmarks.measuring.options import Options
 from benchmarks.measuring.results import Aim, Result, at_least, at_most, of_rounds
 from benchmarks.measuring.store import furnish
@@ -132,7 +132,7 @@ def _subjects(around: Surroundings, database: Database) -> Iterator[dict[str, tu
     }
     with ExitStack() as parts:
         other = parts.enter_context(around.process("upstream", around.module("api.peers.upstream", str(upstream)), {}))
-        other.wait_until(partial(_answers, f"http://127.0.0.1:{upstream}/reviews"), seconds=READY_SECONDS)
+        other.wait_until(partial(answers, f"http://127.0.0.1:{upstream}/reviews"), seconds=READY_SECONDS)
         servers = {}
         for number, (subject, command) in enumerate(COMMANDS.items()):
             port = free_port()
@@ -142,13 +142,6 @@ def _subjects(around: Surroundings, database: Database) -> Iterator[dict[str, tu
             with servers_own():
                 server = parts.enter_context(around.process(f"server-{number}", argv, own))
             url = f"http://127.0.0.1:{port}"
-            server.wait_until(partial(_answers, f"{url}{JSON}"), seconds=READY_SECONDS, stop=around.stop)
+            server.wait_until(partial(answers, f"{url}{JSON}"), seconds=READY_SECONDS, stop=around.stop)
             servers[subject] = (url, server)
         yield servers
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url).is_success
-    except httpx.TransportError:
-        return False

@@ -6,13 +6,12 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from statistics import median
 
-import httpx
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
 from tandem_local.programs import program
 
 from benchmarks.api.processors import servers_own
-from benchmarks.api.wrk import Seen, Wrk
+from benchmarks.api.wrk import Seen, Wrk, answers
 from benchmarks.events.placement import placing_api
 from benchmarks.measuring.options import Options
 from benchmarks.measuring.results import Result, at_least, of_rounds
@@ -79,12 +78,5 @@ def _servers(around: Surroundings, database: Database) -> Iterator[dict[str, str
         with servers_own():
             server = parts.enter_context(around.process("hello", argv, {}))
             api = parts.enter_context(placing_api(around, database, identities, "api"))
-        server.wait_until(partial(_answers, hello), stop=around.stop)
+        server.wait_until(partial(answers, hello), stop=around.stop)
         yield {HELLO: hello, PRODUCT: api, PAGE: api}
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url).is_success
-    except httpx.TransportError:
-        return False

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import httpx
+
 from benchmarks.measuring.surroundings import Surroundings
 
 # Asks for the paths in turn, and tells at the end as JSON what it saw; times are microseconds there.
@@ -66,3 +68,11 @@ class Wrk:
         if saw["failed"] or saw["refused"] or saw["late"]:
             raise RuntimeError(f"{url} did not answer as it should under {clients} clients: {saw}")
         return Seen(1_000_000 * saw["requests"] / saw["duration"], saw["p50"] / 1000, saw["p99"] / 1000)
+
+
+def answers(url: str) -> bool:
+    """Whether a server is there and answers well."""
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
