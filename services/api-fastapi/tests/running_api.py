@@ -105,7 +105,10 @@ async def running_api(settings: Settings, provider: IdentityProvider, *, wait: b
             await asyncio.sleep(0.005)
         health.set_ready(True)
         port = server.servers[0].sockets[0].getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False) as client:
+        # A connection is not used again where the server may be closing it in the same moment, after 5 s.
+        limits = httpx.Limits(keepalive_expiry=2)
+        address = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=address, timeout=60, verify=False, limits=limits) as client:
             api = Api(app, health, stopping, client, provider)
             if wait:
                 await _ready(health)
