@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from tandem_contracts.topics import Topic
 
@@ -12,6 +13,9 @@ from tandem_contracts.topics import Topic
 CONNECT_SECONDS = 15
 REQUEST_MS = 10_000
 POLL_MS = 1000
+CLOSE_SECONDS = 5
+
+log = structlog.get_logger()
 
 
 class Source:
@@ -62,4 +66,19 @@ async def open_source(bootstrap_servers: str, topics: Sequence[Topic]) -> AsyncI
             consumer.seek(partition, offset)
         yield Source(consumer, partitions)
     finally:
-        await consumer.stop()
+        await _close(consumer)
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    """Stop the consumer, whatever it says to that.
+
+    In a task of its own: with a broker away its `stop` awaits requests that it has just cancelled, and their
+    CancelledError would look like ours and end the feed for good.
+    """
+    closing = asyncio.create_task(consumer.stop())
+    await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+    if not closing.done() or closing.cancelled():
+        closing.cancel()
+        await consumer._client.close()  # noqa: SLF001 - `stop` has not come to that, and would not begin again
+    elif error := closing.exception():
+        log.info("consumer not closed well", error=repr(error))
