@@ -8,6 +8,7 @@ RUN = @$(PYTHON) libs/local/start.py --stop-with-parent
 SOURCES = $(wildcard libs/*/src services/*/src)
 UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
+OASDIFF = .tools/oasdiff/oasdiff
 
 .DEFAULT_GOAL = help
 .PHONY: help demo up shell reset test browser chaos chaos-mutants bench-events lint types check format clean
@@ -56,10 +57,13 @@ lint: ## check style, formatting, and who may import whom
 types: ## check the types
 	$(RUN) mypy $(SOURCES) tests/chaos benchmarks
 
-check: ## check migrations and the lock, and that events are what is published
+check: ## check migrations and the lock, and that events and API are what is published
 	$(RUN) tandem-contracts check
 	$(RUN) tandem-contracts compatible
 	@.tools/node/bin/node .tools/asyncapi/accept.mjs libs/contracts/asyncapi.json
+	$(RUN) tandem-openapi check
+	@$(OASDIFF) validate services/api-fastapi/openapi.json
+	$(RUN) tandem-openapi compatible
 	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
 	@$(UV) lock --check --quiet
 
@@ -70,7 +74,7 @@ format: ## repair style and formatting where that is possible
 clean: ## remove what was installed into this checkout (data and the user's cache stay)
 	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-check: $(ASYNCAPI)
+check: $(ASYNCAPI) $(OASDIFF)
 
 .venv:
 	$(RUN) python -c ''
@@ -80,4 +84,12 @@ $(ASYNCAPI): $(wildcard libs/contracts/asyncapi/*) uv.lock | .venv
 	@UV_PROJECT_ENVIRONMENT=.tools/node $(UV) sync --frozen --quiet --only-group node
 	@mkdir -p .tools/asyncapi && cp libs/contracts/asyncapi/* .tools/asyncapi
 	@.tools/node/bin/npm ci --prefix .tools/asyncapi --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+# Go and oasdiff, likewise. GOTOOLCHAIN: this Go and no other; GOFLAGS: whatever the user has set.
+$(OASDIFF): $(wildcard services/api-fastapi/oasdiff/*) uv.lock | .venv
+	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
+	@mkdir -p $(@D) && cd services/api-fastapi/oasdiff && \
+	  PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 \
+	  go build -buildvcs=false -o $(CURDIR)/$@ github.com/oasdiff/oasdiff
 	@touch $@
