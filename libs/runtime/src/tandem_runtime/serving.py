@@ -37,6 +37,7 @@ def serve(
         log_config=None,  # the process's own logging is already set
         access_log=access_log,
         server_header=False,
+        proxy_headers=False,  # it would believe whatever comes from this machine
         timeout_graceful_shutdown=drain_seconds,
     )
     server = _Server(config, health)

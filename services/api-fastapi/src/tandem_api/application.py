@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 
 import httpx
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from tandem_runtime.health import Health
 from tandem_runtime.http_metrics import HttpMetrics, route_templates
@@ -25,6 +25,9 @@ from tandem_api.orders.stream_endpoints import router as order_events
 from tandem_api.orders.streams import Streams
 from tandem_api.problems.endpoints import router as problem_pages
 from tandem_api.problems.handlers import handle_problems
+from tandem_api.rate_limits.admission import limit_rate
+from tandem_api.rate_limits.classes import RouteClass, route_classes
+from tandem_api.rate_limits.limiter import RateLimiter
 from tandem_api.settings import Settings
 from tandem_api.transport.arrival import Arrival
 from tandem_api.transport.body_limit import BodyLimit
@@ -56,7 +59,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
         telemetry={"operation_spans": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
-    v1 = APIRouter(prefix="/v1")
+    v1 = APIRouter(prefix="/v1", dependencies=[Depends(limit_rate)])
     for router in (catalogue, orders, order_events, customers):
         v1.include_router(router)
     app.include_router(v1)
@@ -65,10 +68,13 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     app.openapi = describer(app, settings)  # type: ignore[method-assign]
     handle_problems(app, settings.api_url)
     template = route_templates(lambda: iter_route_contexts(app.routes))
+    app.state.route_class = route_classes(app.openapi, template)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     app.add_middleware(Deadline, seconds=settings.request_seconds, api_url=settings.api_url)
-    app.add_middleware(Arrival, api_url=settings.api_url, route_template=template)
+    app.add_middleware(
+        Arrival, api_url=settings.api_url, route_template=template, trusted_proxies=settings.trusted_proxy_count
+    )
     app.add_middleware(HttpMetrics, route_template=template)
     return app
 
@@ -94,6 +100,7 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
             issuer=settings.issuer,
             audience=settings.token_audience,
         )
+        app.state.rate_limiter = _rate_limiter(settings)
         app.state.streams = Streams(database, cache.wakeups, cache.refused, settings.event_stream_heartbeat_seconds)
         try:
             async with _running(_feed(cache, settings).run()), _running(_close_streams(cache, stopping)):
@@ -127,4 +134,18 @@ def _feed(cache: Cache, settings: Settings) -> Feed:
         retry_seconds=settings.feed_retry_seconds,
         silence_seconds=settings.feed_silence_seconds,
         reload_seconds=settings.feed_reload_seconds,
+    )
+
+
+def _rate_limiter(settings: Settings) -> RateLimiter:
+    limits = {
+        RouteClass.CATALOGUE: settings.rate_limit_catalogue,
+        RouteClass.READS: settings.rate_limit_reads,
+        RouteClass.WRITES: settings.rate_limit_writes,
+        RouteClass.STREAMS: settings.rate_limit_streams,
+    }
+    return RateLimiter(
+        {route_class: limit for route_class, limit in limits.items() if limit is not None},
+        store_url=settings.rate_limit_store_url.get_secret_value(),
+        store_seconds=settings.rate_limit_store_seconds,
     )

@@ -18,5 +18,10 @@ CACHE_AGE = Gauge("tandem_api_cache_age_seconds", "Time since the whole cache wa
 CATALOGUE_PRODUCTS = Gauge("tandem_api_catalogue_products", "Published products in the cache.")
 REFUSED_CUSTOMERS = Gauge("tandem_api_refused_customers", "Deactivated customers in the cache.")
 OPEN_EVENT_STREAMS = Gauge("tandem_api_event_streams_open", "Server-sent event streams being served.")
+RATE_LIMITED = Counter("tandem_api_rate_limited", "Requests beyond their client's quota, by class of route.", ["class"])
+RATE_LIMIT_STORE_FAILURES = Counter(
+    "tandem_api_rate_limit_store_failures",
+    "Times the shared store did not count a request, so that nobody was limited.",
+)
 ORDERS_PLACED = Counter("tandem_api_orders_placed", "Orders that were committed.")
 IDEMPOTENT_REPLAYS = Counter("tandem_api_idempotent_replays", "Requests answered with the stored answer of the first.")

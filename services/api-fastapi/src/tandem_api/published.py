@@ -54,7 +54,7 @@ def check(root: Path) -> str:
 
 def breaking(before: Path, after: Path, oasdiff: Path) -> str:
     """What in `after` breaks clients that were made from `before`; empty when nothing does."""
-    rules = ["--fail-on", "WARN", "--severity-levels", SEVERITY, "--deprecation-days-stable", str(NOTICE_DAYS)]
+    rules = ["--fail-on", "WARN", "--severity-levels", str(SEVERITY), "--deprecation-days-stable", str(NOTICE_DAYS)]
     found = subprocess.run(  # noqa: S603 - our own tool, our own files
         [oasdiff, "breaking", before, after, *rules, "--format", "singleline", "--color", "never"],
         capture_output=True,

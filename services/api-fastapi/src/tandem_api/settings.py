@@ -1,9 +1,19 @@
 """What the API takes from its environment, as TANDEM_<NAME>."""
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from limits import RateLimitItem, parse
+from pydantic import BeforeValidator, Field, InstanceOf, SecretStr, model_validator
 from tandem_runtime.settings import Origin, RuntimeSettings
+
+
+def _rate(text: object) -> RateLimitItem | None:
+    """What `limits` makes of such as "60/minute"; of nothing, no limit."""
+    return parse(str(text)) if text else None
+
+
+Rate = Annotated[InstanceOf[RateLimitItem] | None, BeforeValidator(_rate)]
 
 
 class Settings(RuntimeSettings):
@@ -15,6 +25,17 @@ class Settings(RuntimeSettings):
     # Until an answer begins; event streams may then go on.
     request_seconds: float = Field(default=10, gt=0)
     body_limit_bytes: int = Field(default=65_536, ge=1024)
+    # The proxies before the API, each of which appends to X-Forwarded-For: which address the limits are about.
+    trusted_proxy_count: int = Field(default=0, ge=0)
+
+    # What a client may ask for: a customer by their token, without one an address. Empty: as much as it likes.
+    rate_limit_catalogue: Rate = Field(default="600/minute", validate_default=True)
+    rate_limit_reads: Rate = Field(default="300/minute", validate_default=True)
+    rate_limit_writes: Rate = Field(default="60/minute", validate_default=True)
+    rate_limit_streams: Rate = Field(default="30/minute", validate_default=True)
+    # redis:// or rediss://: counted for all pods together. Without it each pod counts for itself.
+    rate_limit_store_url: SecretStr = SecretStr("")
+    rate_limit_store_seconds: float = Field(default=0.1, gt=0)
 
     api_url: Origin = "http://127.0.0.1:8001"
     admin_url: Origin = "http://127.0.0.1:8000"

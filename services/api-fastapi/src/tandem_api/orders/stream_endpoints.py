@@ -12,6 +12,7 @@ from tandem_api.orders.streams import Streams
 from tandem_api.problems import types
 from tandem_api.problems.errors import not_found
 from tandem_api.problems.responses import AUTHENTICATED, Responses, problems
+from tandem_api.rate_limits.classes import RouteClass, counted_as
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
@@ -35,6 +36,7 @@ _STREAM: Responses = {
     operation_id="followOrder",
     summary="Follow an order live",
     response_class=Response,
+    openapi_extra=counted_as(RouteClass.STREAMS),
     responses=_STREAM | problems(*AUTHENTICATED, types.NOT_FOUND),
 )
 async def follow(

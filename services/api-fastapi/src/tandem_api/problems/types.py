@@ -100,6 +100,13 @@ ORDER_NOT_CANCELLABLE = ProblemType(
     "The order can no longer be cancelled",
     "The order was shipped or has ended. A parcel that was sent can be returned instead.",
 )
+RATE_LIMITED = ProblemType(
+    "rate-limited",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many requests",
+    "The client has used up its quota. `RateLimit` tells what is left (`r`) and the seconds until it is renewed (`t`), "
+    "`RateLimit-Policy` how much there is (`q`) in which time (`w`). Wait for `Retry-After` seconds.",
+)
 UNAVAILABLE = ProblemType(
     "service-unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -125,6 +132,7 @@ BY_STATUS = {
         NOT_FOUND,
         METHOD_NOT_ALLOWED,
         BODY_TOO_LARGE,
+        RATE_LIMITED,
         INTERNAL_ERROR,
         UNAVAILABLE,
     )
