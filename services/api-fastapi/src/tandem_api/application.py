@@ -1,13 +1,14 @@
 """The FastAPI application and what it holds while it serves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 
 import httpx
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.middleware.cors import CORSMiddleware
 from tandem_runtime.health import Health
 from tandem_runtime.http_metrics import HttpMetrics, route_templates
 
@@ -29,9 +30,26 @@ from tandem_api.rate_limits.admission import limit_rate
 from tandem_api.rate_limits.classes import RouteClass, route_classes
 from tandem_api.rate_limits.limiter import RateLimiter
 from tandem_api.settings import Settings
+from tandem_api.transport.admission import Admission
 from tandem_api.transport.arrival import Arrival
 from tandem_api.transport.body_limit import BodyLimit
 from tandem_api.transport.deadline import Deadline
+from tandem_api.transport.methods import Methods, allowed_methods
+from tandem_api.transport.security_headers import SecurityHeaders
+
+# What a script in a browser may read of an answer, beside what it always may.
+EXPOSED_HEADERS = (
+    "Deprecation",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+)
 
 
 def create_app(settings: Settings, health: Health | None = None, stopping: asyncio.Event | None = None) -> FastAPI:
@@ -64,7 +82,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(problem_pages)
-    serve_documentation(app)
+    serve_documentation(app, settings.admin_url)
     app.openapi = describer(app, settings)  # type: ignore[method-assign]
     handle_problems(app, settings.api_url)
     template = route_templates(lambda: iter_route_contexts(app.routes))
@@ -72,9 +90,21 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     app.add_middleware(Deadline, seconds=settings.request_seconds, api_url=settings.api_url)
+    app.add_middleware(Admission, limit=settings.request_limit, api_url=settings.api_url)
+    app.add_middleware(Methods, route_template=template, allowed=allowed_methods(lambda: _routes(app)))
+    app.add_middleware(SecurityHeaders, https=settings.api_url.startswith("https:"))
     app.add_middleware(
         Arrival, api_url=settings.api_url, route_template=template, trusted_proxies=settings.trusted_proxy_count
     )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("Authorization", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-Request-ID"),
+            expose_headers=EXPOSED_HEADERS,
+            max_age=3600,
+        )
     app.add_middleware(HttpMetrics, route_template=template)
     return app
 
@@ -135,6 +165,11 @@ def _feed(cache: Cache, settings: Settings) -> Feed:
         silence_seconds=settings.feed_silence_seconds,
         reload_seconds=settings.feed_reload_seconds,
     )
+
+
+def _routes(app: FastAPI) -> Iterator[tuple[str | None, Iterable[str]]]:
+    for context in iter_route_contexts(app.routes):
+        yield context.path, getattr(context.original_route, "methods", None) or ()
 
 
 def _rate_limiter(settings: Settings) -> RateLimiter:

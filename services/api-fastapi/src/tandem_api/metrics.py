@@ -18,6 +18,10 @@ CACHE_AGE = Gauge("tandem_api_cache_age_seconds", "Time since the whole cache wa
 CATALOGUE_PRODUCTS = Gauge("tandem_api_catalogue_products", "Published products in the cache.")
 REFUSED_CUSTOMERS = Gauge("tandem_api_refused_customers", "Deactivated customers in the cache.")
 OPEN_EVENT_STREAMS = Gauge("tandem_api_event_streams_open", "Server-sent event streams being served.")
+REQUESTS_IN_PROGRESS = Gauge("tandem_api_requests_in_progress", "Requests being answered, event streams not counted.")
+REQUESTS_SHED = Counter(
+    "tandem_api_requests_shed", "Requests refused at once because others wait already, by what they wait for.", ["for"]
+)
 RATE_LIMITED = Counter("tandem_api_rate_limited", "Requests beyond their client's quota, by class of route.", ["class"])
 RATE_LIMIT_STORE_FAILURES = Counter(
     "tandem_api_rate_limit_store_failures",

@@ -25,6 +25,14 @@ class Settings(RuntimeSettings):
     # Until an answer begins; event streams may then go on.
     request_seconds: float = Field(default=10, gt=0)
     body_limit_bytes: int = Field(default=65_536, ge=1024)
+    # In progress at once; whoever comes then is told to come again. Event streams have limits of their own.
+    request_limit: int = Field(default=500, ge=1)
+    # More than all limits together: beyond it the server answers without looking.
+    connection_limit: int = Field(default=10_000, ge=1)
+    # Longer than a proxy keeps its idle connections: it must not send a request into one that we are closing.
+    keep_alive_seconds: int = Field(default=75, ge=1)
+    # Origins of browser applications that may call the API, as JSON: ["https://shop.example.com"].
+    cors_origins: tuple[Origin, ...] = ()
     # The proxies before the API, each of which appends to X-Forwarded-For: which address the limits are about.
     trusted_proxy_count: int = Field(default=0, ge=0)
 
@@ -47,6 +55,8 @@ class Settings(RuntimeSettings):
 
     database_url: SecretStr
     database_pool_size: int = Field(default=10, ge=1)
+    # So many requests may wait for one of its connections.
+    database_queue: int = Field(default=100, ge=1)
     database_pool_wait_seconds: float = Field(default=2, gt=0)
     database_connect_seconds: int = Field(default=3, ge=2)  # libpq takes no less than 2
     database_statement_seconds: float = Field(default=5, gt=0)
