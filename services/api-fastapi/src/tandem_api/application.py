@@ -119,13 +119,14 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
         app.state.database = database
         app.state.cache = cache
         app.state.catalogue = cache.catalogue
+        keys = SigningKeys(
+            client,
+            settings.keys_url,
+            refetch_seconds=settings.jwks_refetch_seconds,
+            maximum_age_seconds=settings.jwks_maximum_age_seconds,
+        )
         app.state.identity = Identity(
-            keys=SigningKeys(
-                client,
-                settings.keys_url,
-                refetch_seconds=settings.jwks_refetch_seconds,
-                maximum_age_seconds=settings.jwks_maximum_age_seconds,
-            ),
+            keys=keys,
             refused=cache.refused,
             issuer=settings.issuer,
             audience=settings.token_audience,
@@ -133,7 +134,11 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
         app.state.rate_limiter = _rate_limiter(settings)
         app.state.streams = Streams(database, cache.wakeups, cache.refused, settings.event_stream_heartbeat_seconds)
         try:
-            async with _running(_feed(cache, settings).run()), _running(_close_streams(cache, stopping)):
+            async with (
+                _running(_feed(cache, settings).run()),
+                _running(_close_streams(cache, stopping)),
+                _running(keys.keep()),
+            ):
                 yield
         finally:
             cache.wakeups.close()
