@@ -11,7 +11,7 @@ ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 OASDIFF = .tools/oasdiff/oasdiff
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-events lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants schemathesis bench-events lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ chaos: ## faults under load, and a verdict (SEED=1 MINUTES=2 RATE=6; docs/reliab
 chaos-mutants: ## known defects put in on purpose, each of which the checker has to see (ONLY=last-id-cursor)
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos mutants $(if $(ONLY),--only $(ONLY))
 
+schemathesis: ## requests made of the API's description, against the whole system (CASES=10000 SEED=1)
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m fuzzing \
+	  $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
 bench-events: ## measure the events' way (ONLY=relay ROUNDS=5 QUICK=1; for ONLY=backlog ROWS=, for ONLY=hold HOLD=)
 	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
 	@$(UV) sync --frozen --inexact --quiet --group bench
@@ -55,7 +59,7 @@ lint: ## check style, formatting, and who may import whom
 	$(RUN) lint-imports
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos benchmarks
+	$(RUN) mypy $(SOURCES) tests/chaos tests/fuzzing benchmarks
 
 check: ## check migrations and the lock, and that events and API are what is published
 	$(RUN) tandem-contracts check

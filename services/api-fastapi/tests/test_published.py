@@ -165,32 +165,47 @@ def test_what_was_deprecated_may_go_after_its_sunset_and_not_before(
         assert bool(breaking(before, after, oasdiff)) is refused
 
 
-def test_the_committed_document_is_held_to_what_the_api_does(tmp_path: Path, document: Document) -> None:
-    path = tmp_path / published.DOCUMENT
-    path.parent.mkdir(parents=True)
-    assert "out of date" in published.check(tmp_path)
-    path.write_text(as_json(document))
-    assert published.check(tmp_path) == ""
-    path.write_text(as_json(document | {"paths": {}}))
-    assert "out of date" in published.check(tmp_path)
+@pytest.fixture
+def checkout(tmp_path: Path, document: Document, oasdiff: Path) -> Path:
+    """Where everything is as it is now, and nothing published."""
+    for path, target in ((published.DOCUMENT, None), (published.PAGE, None), (OASDIFF, oasdiff)):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        if target:
+            (tmp_path / path).symlink_to(target)
+    (tmp_path / published.DOCUMENT).write_text(as_json(document))
+    (tmp_path / published.PAGE).write_text((ROOT / published.PAGE).read_text())
+    return tmp_path
 
 
-def test_publishing_refuses_what_would_break_the_last_release(
-    tmp_path: Path, document: Document, oasdiff: Path
-) -> None:
-    path, last = tmp_path / published.DOCUMENT, tmp_path / published.PUBLISHED
-    path.parent.mkdir(parents=True)
-    (tmp_path / OASDIFF).parent.mkdir(parents=True)
-    (tmp_path / OASDIFF).symlink_to(oasdiff)
-    path.write_text(as_json(document))
-    assert "nothing is published" in published.compatible(tmp_path)
-    assert published.publish(tmp_path) == ""
-    assert published.compatible(tmp_path) == ""
+def test_what_is_committed_is_what_the_api_does() -> None:
+    assert published.check(ROOT) == ""
+
+
+@pytest.mark.parametrize("name", [published.DOCUMENT, published.PAGE])
+def test_what_is_out_of_date_is_named(checkout: Path, name: Path) -> None:
+    assert published.check(checkout) == ""
+    path = checkout / name
+    path.write_text(path.read_text().replace("not-found", "lost"))
+    assert published.check(checkout).startswith(f"{name}: out of date")
+
+
+def test_publishing_refuses_what_would_break_the_last_release(checkout: Path, document: Document) -> None:
+    last = checkout / published.PUBLISHED
+    assert "nothing is published" in published.compatible(checkout)
+    assert published.publish(checkout) == ""
+    assert published.compatible(checkout) == ""
 
     more = copy.deepcopy(document)
     more["paths"]["/v1/gone"] = more["paths"]["/v1/categories"]
+    more["x-problem-types"] |= {"gone": 410, "not-found": 400}
     last.write_text(as_json(more))
-    assert "/v1/gone" in published.publish(tmp_path)
+    refused = published.publish(checkout)
+    for line in (
+        "/v1/gone",
+        "problem type gone: status 410 became absent",
+        "problem type not-found: status 400 became 404",
+    ):
+        assert line in refused
     assert json.loads(last.read_text()) == more
 
 

@@ -9,9 +9,12 @@ from fastapi.openapi.utils import get_openapi
 from tandem_api.identity.principal import SCHEME_NAME
 from tandem_api.identity.scopes import SCOPES
 from tandem_api.problems.schemas import Problem
+from tandem_api.problems.types import PROBLEM_TYPES
 from tandem_api.rate_limits.classes import EXTENSION, class_of
 from tandem_api.settings import Settings
 
+# Every slug that ends a problem's `type`, with its status.
+PROBLEMS = "x-problem-types"
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
 # What answers have whatever the operation, by the first digits of their status.
 _HEADERS: dict[str, dict[str, Any]] = {
@@ -67,6 +70,7 @@ def describer(app: FastAPI, settings: Settings) -> Callable[[], dict[str, Any]]:
 
 
 def _complete(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    document[PROBLEMS] = {problem.slug: int(problem.status) for problem in PROBLEM_TYPES.values()}
     components = document.setdefault("components", {})
     components["headers"] = _HEADERS
     for path in document["paths"].values():
