@@ -8,9 +8,10 @@ RUN = @$(PYTHON) libs/local/start.py --stop-with-parent
 SOURCES = $(wildcard libs/*/src services/*/src)
 UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
+OASDIFF = .tools/oasdiff/oasdiff
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office bench-streams lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -42,6 +43,10 @@ chaos: ## faults under load, and a verdict (SEED=1 MINUTES=2 RATE=6; docs/reliab
 chaos-mutants: ## known defects put in on purpose, each of which the checker has to see (ONLY=last-id-cursor)
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos mutants $(if $(ONLY),--only $(ONLY))
 
+schemathesis: ## requests made of the API's description, against the whole system (CASES=10000 SEED=1)
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m fuzzing \
+	  $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
 bench-events: ## measure the events' way (ONLY=relay ROUNDS=5 QUICK=1; for ONLY=backlog ROWS=, for ONLY=hold HOLD=)
 	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
 	@$(UV) sync --frozen --inexact --quiet --group bench
@@ -67,12 +72,15 @@ lint: ## check style, formatting, and who may import whom
 	$(RUN) lint-imports
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos benchmarks
+	$(RUN) mypy $(SOURCES) tests/chaos tests/fuzzing benchmarks
 
-check: ## check migrations and the lock, and that events are what is published
+check: ## check migrations and the lock, and that events and API are what is published
 	$(RUN) tandem-contracts check
 	$(RUN) tandem-contracts compatible
 	@.tools/node/bin/node .tools/asyncapi/accept.mjs libs/contracts/asyncapi.json
+	$(RUN) tandem-openapi check
+	@$(OASDIFF) validate services/api-fastapi/openapi.json
+	$(RUN) tandem-openapi compatible
 	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
 	@$(UV) lock --check --quiet
 
@@ -83,7 +91,7 @@ format: ## repair style and formatting where that is possible
 clean: ## remove what was installed into this checkout (data and the user's cache stay)
 	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-check: $(ASYNCAPI)
+check: $(ASYNCAPI) $(OASDIFF)
 
 .venv:
 	$(RUN) python -c ''
@@ -93,4 +101,12 @@ $(ASYNCAPI): $(wildcard libs/contracts/asyncapi/*) uv.lock | .venv
 	@UV_PROJECT_ENVIRONMENT=.tools/node $(UV) sync --frozen --quiet --only-group node
 	@mkdir -p .tools/asyncapi && cp libs/contracts/asyncapi/* .tools/asyncapi
 	@.tools/node/bin/npm ci --prefix .tools/asyncapi --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+# Go and oasdiff, likewise. GOTOOLCHAIN: this Go and no other; GOFLAGS: whatever the user has set.
+$(OASDIFF): $(wildcard services/api-fastapi/oasdiff/*) uv.lock | .venv
+	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
+	@mkdir -p $(@D) && cd services/api-fastapi/oasdiff && \
+	  PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 \
+	  go build -buildvcs=false -o $(CURDIR)/$@ github.com/oasdiff/oasdiff
 	@touch $@

@@ -31,7 +31,11 @@ START_SECONDS = 90
 # Two of each: they have to share, to stand by, to take over.
 REPLICAS = {"relay-1": "relay", "relay-2": "relay", "orders-1": "orders", "orders-2": "orders"}
 # What the product's defaults would stop at is what we inject on purpose.
-SETTINGS = {"TANDEM_CONSUMER_DEAD_LETTER_LIMIT": "1000000"}
+# A handful of customers order as a town does: no limits.
+SETTINGS = {
+    "TANDEM_CONSUMER_DEAD_LETTER_LIMIT": "1000000",
+    **{f"TANDEM_RATE_LIMIT_{name}": "" for name in ("CATALOGUE", "READS", "WRITES", "STREAMS")},
+}
 
 
 @dataclass(frozen=True)

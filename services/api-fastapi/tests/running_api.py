@@ -96,7 +96,9 @@ async def running_api(settings: Settings, provider: IdentityProvider, *, wait: b
     """The API on a port of its own; with `wait`, from the moment it is ready."""
     health, stopping = Health(), asyncio.Event()
     app = create_app(settings, health, stopping)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5, lifespan="on"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5, lifespan="on", proxy_headers=False)
+    )
     # Not `serve()`: that would take over the test run's signals.
     serving = asyncio.create_task(server._serve())
     try:

@@ -1,4 +1,4 @@
-"""The identity provider's public keys, fetched when needed and kept."""
+"""The identity provider's public keys, fetched ahead, when one is missing too, and kept."""
 
 import asyncio
 import time
@@ -43,6 +43,14 @@ class SigningKeys:
         self._asked = float("-inf")
         self._failed = False
         self._asking = asyncio.Lock()
+
+    async def keep(self) -> None:
+        """Until cancelled, fetch the keys before somebody waits for them: at the start, and before they are too old."""
+        while True:
+            async with self._asking:
+                await self._fetch()
+            pause = self._refetch_seconds if self._failed else self._maximum_age_seconds / 2
+            await asyncio.sleep(max(pause, self._refetch_seconds))
 
     async def key(self, key_id: str) -> PyJWK | None:
         """The key, or None when the provider has none of this id; KeysUnavailableError when it cannot be asked."""

@@ -9,6 +9,7 @@ from tandem_api.problems.types import (
     INSUFFICIENT_SCOPE,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    RATE_LIMITED,
     UNAUTHENTICATED,
     UNAVAILABLE,
     ProblemType,
@@ -16,7 +17,7 @@ from tandem_api.problems.types import (
 
 Responses = dict[int | str, dict[str, Any]]
 
-ALWAYS = (INVALID_REQUEST, UNAVAILABLE, INTERNAL_ERROR)
+ALWAYS = (INVALID_REQUEST, RATE_LIMITED, UNAVAILABLE, INTERNAL_ERROR)
 AUTHENTICATED = (UNAUTHENTICATED, INSUFFICIENT_SCOPE, CUSTOMER_DEACTIVATED)
 
 

@@ -132,6 +132,13 @@ WEBHOOK_DISABLED = ProblemType(
     "The endpoint is disabled",
     "Nothing is sent to a disabled endpoint. `disabled_reason` says why it is; enable it first.",
 )
+RATE_LIMITED = ProblemType(
+    "rate-limited",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many requests",
+    "The client has used up its quota. `RateLimit` tells what is left (`r`) and the seconds until it is renewed (`t`), "
+    "`RateLimit-Policy` how much there is (`q`) in which time (`w`). Wait for `Retry-After` seconds.",
+)
 UNAVAILABLE = ProblemType(
     "service-unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -157,6 +164,7 @@ BY_STATUS = {
         NOT_FOUND,
         METHOD_NOT_ALLOWED,
         BODY_TOO_LARGE,
+        RATE_LIMITED,
         INTERNAL_ERROR,
         UNAVAILABLE,
     )
