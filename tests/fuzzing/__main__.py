@@ -10,8 +10,10 @@ from pathlib import Path
 from threading import Event
 
 from rich.console import Console
+from tandem_api.identity.scopes import PARTNER_SCOPES
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import log_in
+from tandem_local.scenario.partner import partner_token, register_partner
 from tandem_local.system import CUSTOMER, running_system
 
 from fuzzing import FailedError, fuzz
@@ -30,11 +32,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # the account of Postgres passes
         with running_system(Path(folder) / "home", Progress(Console(file=io.StringIO())), stop=Event()) as system:
+            partner = register_partner(system, "Fuzzing", PARTNER_SCOPES)
             began, cases, seed = time.monotonic(), 0, arguments.seed
             while cases < arguments.cases:
-                # Every fourth round without a token: nothing but the catalogue is for everybody.
-                password = system.credentials.customer_password
-                token = log_in(system.admin_url, CUSTOMER, password) if seed % 4 else None
+                token: str | None
+                match seed % 4:
+                    case 0:  # nothing but the catalogue is for everybody
+                        token = None
+                    case 2:
+                        token = partner_token(system, *partner)
+                    case _:
+                        token = log_in(system.admin_url, CUSTOMER, system.credentials.customer_password)
                 try:
                     cases += fuzz(system.api_url, token, seed=seed, examples=EXAMPLES)
                 except FailedError as failure:

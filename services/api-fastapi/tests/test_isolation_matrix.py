@@ -52,7 +52,7 @@ OPERATIONS = {
     "PUT /v1/me/addresses/{address_id}/default": Operation("account:write", owned=True),
     "GET /v1/orders": Operation("orders:read"),
     "POST /v1/orders": Operation("orders:write", BASKET | {"payment_token": "tok_visa"}),
-    "POST /v1/orders/quote": Operation("orders:read", BASKET),
+    "POST /v1/quotes": Operation("orders:read", BASKET),
     "GET /v1/orders/{order_id}": Operation("orders:read", owned=True),
     "GET /v1/orders/{order_id}/events": Operation("orders:read", owned=True),
     "POST /v1/orders/{order_id}/cancellation": Operation("orders:write", {}, owned=True),

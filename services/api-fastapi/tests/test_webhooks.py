@@ -43,16 +43,6 @@ class Partner:
         return f"{ENDPOINTS}/{created.json()['id']}"
 
 
-def register(storefront: Storefront, client_id: str) -> str:
-    storefront.sql(
-        "INSERT INTO allauth_idp_oidc_client (id, name, secret, scopes, default_scopes, type, grant_types,"
-        " redirect_uris, cors_origins, allow_uri_wildcards, response_types, skip_consent, created_at)"
-        " VALUES (%s, 'Parcels', '', '', '', 'confidential', 'client_credentials', '', '', false, '', false, now())",
-        client_id,
-    )
-    return client_id
-
-
 def deliver(storefront: Storefront, endpoint: str, *, state: str = "delivered") -> UUID:
     """A delivery as the worker leaves it, with an attempt."""
     (row,) = storefront.sql(
@@ -73,12 +63,12 @@ def deliver(storefront: Storefront, endpoint: str, *, state: str = "delivered") 
 
 @pytest.fixture
 async def parcels(api: Api, storefront: Storefront) -> Partner:
-    return Partner(api, register(storefront, uuid4().hex))
+    return Partner(api, storefront.partner(uuid4().hex))
 
 
 @pytest.fixture
 async def rival(api: Api, storefront: Storefront) -> Partner:
-    return Partner(api, register(storefront, "a rival's server, by its own name"))
+    return Partner(api, storefront.partner("a rival's server, by its own name"))
 
 
 class TestSubscribing:

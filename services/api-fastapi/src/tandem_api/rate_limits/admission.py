@@ -35,5 +35,7 @@ async def _client(request: Request) -> str:
         except (InvalidAccessTokenError, KeysUnavailableError):
             pass
         else:
-            return f"customer:{caller.customer_id}" if isinstance(caller, AccessToken) else f"partner:{caller.client_id}"
+            return (
+                f"customer:{caller.customer_id}" if isinstance(caller, AccessToken) else f"partner:{caller.client_id}"
+            )
     return f"address:{request.state.network}"
