@@ -78,6 +78,7 @@ def _api(
         "TANDEM_API_URL": API_URL,
         "TANDEM_JWKS_URL": identities.url,
         "TANDEM_EVENT_STREAM_LIMIT": str(streams + WARM_UP),
+        "TANDEM_RATE_LIMIT_STREAMS": "",
     }
     with around.service("api", ["tandem-api"], settings):
         (pid,) = {
