@@ -14,6 +14,7 @@ from tandem_runtime.http_metrics import HttpMetrics, route_templates
 
 from tandem_api.addresses.endpoints import router as addresses
 from tandem_api.catalog.endpoints import router as catalogue
+from tandem_api.catalog.remembered_answers import RememberedAnswers
 from tandem_api.content.endpoints import router as content
 from tandem_api.database import Database
 from tandem_api.documentation import serve_documentation
@@ -96,6 +97,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     app.add_middleware(Deadline, seconds=settings.request_seconds, api_url=settings.api_url)
     app.add_middleware(Admission, limit=settings.request_limit, api_url=settings.api_url)
+    app.add_middleware(RememberedAnswers, route_template=template, api_url=settings.api_url)
     app.add_middleware(Methods, route_template=template, allowed=allowed_methods(lambda: _routes(app)))
     app.add_middleware(SecurityHeaders, https=settings.api_url.startswith("https:"))
     app.add_middleware(

@@ -17,6 +17,9 @@ FEED_SILENCE = Gauge(
 CACHE_AGE = Gauge("tandem_api_cache_age_seconds", "Time since the whole cache was last read from the database.")
 CATALOGUE_PRODUCTS = Gauge("tandem_api_catalogue_products", "Published products in the cache.")
 REFUSED_CUSTOMERS = Gauge("tandem_api_refused_customers", "Deactivated customers in the cache.")
+REMEMBERED_ANSWERS = Counter(
+    "tandem_api_remembered_answers", "Answers about the catalogue that were given before, and given again from memory."
+)
 OPEN_EVENT_STREAMS = Gauge("tandem_api_event_streams_open", "Server-sent event streams being served.")
 REFUSED_EVENT_STREAMS = Counter(
     "tandem_api_event_streams_refused", "Event streams that were one too many, by the limit they met.", ["limit"]

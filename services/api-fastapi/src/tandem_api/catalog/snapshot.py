@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tandem_contracts.payloads import Money
 
+from tandem_api.catalog.memory import Memory
 from tandem_api.catalog.schemas import Category, CategoryList, Product, Sort
 from tandem_api.metrics import CATALOGUE_PRODUCTS
 
@@ -75,6 +76,7 @@ class Snapshot:
         for product in self.products:
             self._by_category[product.category.slug].append(product)
         self._shelves: dict[tuple[str | None, Sort], Shelf] = {}
+        self.memory = Memory()
 
     def product(self, sku: str) -> tuple[bytes, str] | None:
         """JSON and ETag of a product."""

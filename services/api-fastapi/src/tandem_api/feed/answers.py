@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Header, Request, Response
 
+from tandem_api.catalog.memory import Memory
 from tandem_api.problems.responses import Responses
 
 _TEXT = {"schema": {"type": "string"}}
@@ -24,8 +25,10 @@ CACHED: Responses = {
 IfNoneMatch = Annotated[str | None, Header(description="ETag of the copy that the client has")]
 
 
-def cached(request: Request, etag: str, if_none_match: str | None, body: Callable[[], bytes]) -> Response:
-    """The JSON that `body` makes, or 304 when the client has it."""
+def cached(
+    request: Request, etag: str, if_none_match: str | None, body: Callable[[], bytes], memory: Memory | None = None
+) -> Response:
+    """The JSON that `body` makes, or 304 when the client has it. `memory` keeps what depends on nothing else."""
     state = request.app.state
     headers = {
         "ETag": etag,
@@ -34,7 +37,10 @@ def cached(request: Request, etag: str, if_none_match: str | None, body: Callabl
     }
     if _matches(if_none_match, etag):
         return Response(status_code=304, headers=headers)
-    return Response(body(), headers=headers, media_type="application/json")
+    content = body()
+    if memory is not None:
+        memory.keep(request.scope, etag, content)
+    return Response(content, headers=headers, media_type="application/json")
 
 
 def _matches(if_none_match: str | None, etag: str) -> bool:

@@ -1,5 +1,6 @@
 """Where a request comes from, behind proxies that we trust."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers
@@ -23,6 +24,7 @@ def client_address(scope: Scope, trusted_proxies: int) -> str:
     return seen if _is_address(seen) else peer
 
 
+@lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """What is counted as one client: an IPv4 address, or the network of an IPv6 address."""
     if not _is_address(address):

@@ -1,7 +1,5 @@
 """What browsers are told about every answer."""
 
-from starlette.datastructures import MutableHeaders
-
 from tandem_api.transport import Application, Message, Receive, Scope, Send
 
 # An answer of the API is data: a browser that opens one as a page loads and runs nothing. Pages bring their own policy.
@@ -14,20 +12,20 @@ class SecurityHeaders:
 
     def __init__(self, app: Application, *, https: bool) -> None:
         self._app = app
-        self._headers = {
-            "Content-Security-Policy": DATA_ONLY,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
+        headers = {
+            "content-security-policy": DATA_ONLY,
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
         }
         if https:
-            self._headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}"
+            headers["strict-transport-security"] = f"max-age={TWO_YEARS}"
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def protecting_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                there = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in self._headers if each[0] not in there)]
             await send(message)
 
         await self._app(scope, receive, protecting_send if scope["type"] == "http" else send)
