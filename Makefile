@@ -11,7 +11,7 @@ ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 OASDIFF = .tools/oasdiff/oasdiff
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ chaos: ## faults under load, and a verdict (SEED=1 MINUTES=2 RATE=6; docs/reliab
 
 chaos-mutants: ## known defects put in on purpose, each of which the checker has to see (ONLY=last-id-cursor)
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos mutants $(if $(ONLY),--only $(ONLY))
+
+soak: ## steady load for half an hour, Postgres and Kafka restarted meanwhile: answers and memory (MINUTES=30)
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos soak \
+	  $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(FOLDER),--folder $(FOLDER))
 
 schemathesis: ## requests made of the API's description, against the whole system (CASES=10000 SEED=1)
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m fuzzing \

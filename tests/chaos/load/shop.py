@@ -58,6 +58,9 @@ class Shop:
         for email in CUSTOMERS:
             self._tokens[email] = log_in(self.admin_url, email, self.password)
 
+    def token(self, who: str) -> str:
+        return self._tokens[who]
+
     def open(self) -> None:
         self._thread.start()
 
@@ -157,7 +160,7 @@ class Shop:
             pause = min(pause * 2, RETRY_SECONDS[1])
 
     async def _send(self, client: httpx.AsyncClient, request: Request, path: str, body: Mapping[str, object]) -> Try:
-        headers = {"Authorization": f"Bearer {self._tokens[request.who]}", "Idempotency-Key": request.key}
+        headers = {"Authorization": f"Bearer {self.token(request.who)}", "Idempotency-Key": request.key}
         at, began = time.time(), time.monotonic()
         try:
             response = await client.post(path, json=body, headers=headers)
