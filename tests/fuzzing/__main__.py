@@ -14,6 +14,7 @@ from tandem_api.identity.scopes import PARTNER_SCOPES
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import log_in
 from tandem_local.scenario.partner import partner_token, register_partner
+from tandem_local.services import NO_RATE_LIMITS
 from tandem_local.system import CUSTOMER, running_system
 
 from fuzzing import FailedError, fuzz
@@ -27,8 +28,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000, help="at least so many requests")
     parser.add_argument("--seed", type=int, default=1, help="of the first round; each round has the next one")
     arguments = parser.parse_args()
-    for name in ("CATALOGUE", "READS", "WRITES", "STREAMS"):
-        os.environ[f"TANDEM_RATE_LIMIT_{name}"] = ""
+    os.environ.update(NO_RATE_LIMITS)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # the account of Postgres passes
         with running_system(Path(folder) / "home", Progress(Console(file=io.StringIO())), stop=Event()) as system:

@@ -1,0 +1,46 @@
+"""The API's reference as a developer uses it: log in by PKCE, and place an order from the page."""
+
+import json
+from collections.abc import Callable
+from uuid import uuid4
+
+from playwright.sync_api import Browser, Page, expect
+from tandem_local.system import CUSTOMER, System
+
+DESKTOP = {"width": 1440, "height": 900}
+
+
+def test_a_developer_logs_in_and_places_an_order(
+    chromium: Browser, system: System, any_sku: str, look: Callable[[Page, str], None]
+) -> None:
+    context = chromium.new_context(base_url=system.api_url, viewport=DESKTOP)
+    page = context.new_page()
+    page.goto("/docs")
+    page.get_by_role("button", name="Authorize").first.click()
+    dialog = page.locator(".auth-container", has=page.get_by_text("authorizationCode")).first
+    expect(dialog.locator("[id^=client_id]")).to_have_value("tandem-api-docs")
+    for scope in ("orders:read", "orders:write"):
+        dialog.locator(f"label[for^='{scope}']").click()
+    with context.expect_page() as opened:
+        dialog.get_by_role("button", name="Authorize").click()
+    login = opened.value
+    login.locator("[name=login]").fill(CUSTOMER)
+    login.locator("[name=password]").fill(system.credentials.customer_password)
+    login.locator("[name=password]").press("Enter")
+    login.wait_for_event("close")
+    expect(dialog.get_by_role("button", name="Logout")).to_be_visible()
+    page.locator(".close-modal").click()
+
+    operation = page.locator("#operations-orders-placeOrder")
+    operation.locator(".opblock-summary-control").first.click()
+    operation.locator("[data-param-name='Idempotency-Key'] input").fill(str(uuid4()))
+    body = operation.locator("textarea.body-param__text")
+    example = json.loads(body.input_value())
+    example["lines"][0]["sku"] = any_sku
+    body.fill(json.dumps(example))
+    operation.get_by_role("button", name="Execute").click()
+    live = operation.locator(".live-responses-table")
+    expect(live.locator(".response-col_status").last).to_contain_text("201")
+    expect(live).to_contain_text('"state": "placed"')
+    look(page, "api-reference")
+    context.close()
