@@ -33,7 +33,7 @@ class Api:
         cache: Cache = self.app.state.cache
         return cache
 
-    def auth(self, customer_id: UUID, **claims: Any) -> dict[str, str]:
+    def auth(self, customer_id: UUID | str, **claims: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.provider.token(customer_id, **claims)}"}
 
     async def get(self, path: str, customer_id: UUID | None = None, **headers: str) -> httpx.Response:

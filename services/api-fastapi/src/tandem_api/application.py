@@ -15,6 +15,7 @@ from tandem_runtime.http_metrics import HttpMetrics, route_templates
 from tandem_api.addresses.endpoints import router as addresses
 from tandem_api.catalog.endpoints import router as catalogue
 from tandem_api.catalog.remembered_answers import RememberedAnswers
+from tandem_api.catalog.search_endpoints import router as search
 from tandem_api.content.endpoints import router as content
 from tandem_api.database import Database
 from tandem_api.documentation import serve_documentation
@@ -28,6 +29,7 @@ from tandem_api.orders.endpoints import router as orders
 from tandem_api.orders.stream_endpoints import router as order_events
 from tandem_api.orders.streams import Streams
 from tandem_api.orders.wakeups import Wakeups
+from tandem_api.partners.endpoints import router as partners
 from tandem_api.problems.endpoints import router as problem_pages
 from tandem_api.problems.handlers import handle_problems
 from tandem_api.rate_limits.admission import limit_rate
@@ -84,7 +86,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     )
     app.state.settings = settings
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(limit_rate)])
-    for router in (catalogue, content, orders, order_events, customers, addresses, webhooks):
+    for router in (catalogue, search, content, orders, order_events, customers, addresses, partners, webhooks):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(problem_pages)

@@ -17,6 +17,7 @@ FEED_SILENCE = Gauge(
 CACHE_AGE = Gauge("tandem_api_cache_age_seconds", "Time since the whole cache was last read from the database.")
 CATALOGUE_PRODUCTS = Gauge("tandem_api_catalogue_products", "Published products in the cache.")
 REFUSED_CUSTOMERS = Gauge("tandem_api_refused_customers", "Deactivated customers in the cache.")
+SEARCHES = Counter("tandem_api_searches", "Searches for products, by result.", ["result"])
 REMEMBERED_ANSWERS = Counter(
     "tandem_api_remembered_answers", "Answers about the catalogue that were given before, and given again from memory."
 )

@@ -46,6 +46,7 @@ TAGS = [
     {"name": "catalogue", "description": "What the store sells. Public, and cacheable by ETag."},
     {"name": "orders", "description": "Place, see, follow and cancel orders. Customers see only their own."},
     {"name": "customers", "description": "Who is calling: name and addresses."},
+    {"name": "partners", "description": "For partners' servers, in their own name."},
     {"name": "webhooks", "description": "For partners: where to tell them of events, and what became of it."},
 ]
 

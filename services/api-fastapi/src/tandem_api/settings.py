@@ -71,6 +71,8 @@ class Settings(RuntimeSettings):
     # A consumer that no broker has answered for so long is replaced.
     feed_silence_seconds: float = Field(default=30, gt=0)
 
+    # What a search may take of the database.
+    search_seconds: float = Field(default=1, gt=0)
     catalogue_max_age_seconds: int = Field(default=10, ge=0)
     event_stream_heartbeat_seconds: float = Field(default=15, gt=0)
     # At once in one process, and of one customer there.

@@ -83,6 +83,9 @@ class Snapshot:
         product = self._by_sku.get(sku)
         return None if product is None else (self._json[product.id], etag_of(self._json[product.id]))
 
+    def product_json(self, product_id: UUID) -> bytes | None:
+        return self._json.get(product_id)
+
     def shelf(self, category: str | None, sort: Sort = Sort.NAME) -> Shelf:
         """The products of a category, or all; an unknown category is an empty shelf."""
         products = self.products if category is None else self._by_category.get(category)

@@ -57,7 +57,7 @@ class Arrival:
                 answer_headers = MutableHeaders(scope=message)
                 answer_headers[REQUEST_ID] = request_id
                 answer_headers.update(added)
-                if "customer_id" in scope["state"]:  # it depends on who asks
+                if "client_id" in scope["state"]:  # it depends on who asks
                     answer_headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
@@ -81,6 +81,7 @@ class Arrival:
                     status=status,
                     seconds=round(time.perf_counter() - started, 6),
                     customer_id=scope["state"].get("customer_id"),
+                    client_id=scope["state"].get("client_id"),
                     client=address,
                 )
 
