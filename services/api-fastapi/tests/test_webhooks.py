@@ -167,6 +167,25 @@ class TestAnEndpoint:
         on = (await parcels.ask("PATCH", path, {"state": "enabled"})).json()
         assert (on["state"], on["disabled_at"], on["disabled_reason"]) == ("enabled", None, "")
 
+    async def test_that_staff_disabled_is_theirs_to_enable(
+        self, parcels: Partner, rival: Partner, storefront: Storefront
+    ) -> None:
+        path = await parcels.endpoint()
+        storefront.sql(
+            "UPDATE webhooks_endpoint SET state = 'disabled', disabled_at = now(), disabled_reason = 'Too slow.',"
+            " is_held = true"
+        )
+        refused = await parcels.ask("PATCH", path, {"state": "enabled", "description": "again"})
+        assert refused.status_code == 409
+        assert refused.json()["type"].endswith("/problems/webhook-held")
+        assert (await rival.ask("PATCH", path, {"state": "enabled"})).status_code == 404
+        changed = (await parcels.ask("PATCH", path, {"description": "mended"})).json()
+        assert (changed["description"], changed["state"], changed["disabled_reason"]) == (
+            "mended",
+            "disabled",
+            "Too slow.",
+        )
+
     async def test_that_is_deleted_is_gone_and_its_secret_good_for_nothing(
         self, parcels: Partner, storefront: Storefront
     ) -> None:

@@ -126,6 +126,12 @@ WEBHOOK_LIMIT = ProblemType(
     "There are as many endpoints as a partner may have",
     "Delete an endpoint that is not in use any more, or let one endpoint receive more types of events.",
 )
+WEBHOOK_HELD = ProblemType(
+    "webhook-held",
+    HTTPStatus.CONFLICT,
+    "The endpoint was disabled by the store",
+    "`disabled_reason` says why. Staff can enable it again when that is settled.",
+)
 WEBHOOK_DISABLED = ProblemType(
     "webhook-disabled",
     HTTPStatus.CONFLICT,

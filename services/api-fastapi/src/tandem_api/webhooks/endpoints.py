@@ -127,7 +127,7 @@ async def get(partner: WebhookManager, endpoint_id: UUID, session: ReadSession) 
     "/endpoints/{endpoint_id}",
     operation_id="changeWebhookEndpoint",
     summary="Change, enable or disable an endpoint",
-    responses=problems(*_PARTNER, types.NOT_FOUND, *WITH_BODY),
+    responses=problems(*_PARTNER, types.NOT_FOUND, types.WEBHOOK_HELD, *WITH_BODY),
 )
 async def change(
     partner: WebhookManager, endpoint_id: UUID, body: EndpointChange, database: Writer, settings: ApiSettings
