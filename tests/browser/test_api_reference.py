@@ -22,13 +22,12 @@ def test_a_developer_logs_in_and_places_an_order(
     for scope in ("orders:read", "orders:write"):
         dialog.locator(f"label[for^='{scope}']").click()
     with context.expect_page() as opened:
-        dialog.get_by_role("button", name="Authorize").click()
+        dialog.locator("button", has_text="Authorize").click()
     login = opened.value
     login.locator("[name=login]").fill(CUSTOMER)
     login.locator("[name=password]").fill(system.credentials.customer_password)
     login.locator("[name=password]").press("Enter")
-    login.wait_for_event("close")
-    expect(dialog.get_by_role("button", name="Logout")).to_be_visible()
+    expect(dialog.locator("button", has_text="Logout")).to_be_visible(timeout=30_000)
     page.locator(".close-modal").click()
 
     operation = page.locator("#operations-orders-placeOrder")
