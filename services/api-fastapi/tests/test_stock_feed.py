@@ -1,6 +1,8 @@
 """What partners are told of stock and price: everything that changed, whoever commits when."""
 
 import asyncio
+import base64
+import json
 from typing import Any
 
 import psycopg
@@ -140,11 +142,49 @@ async def test_a_cursor_of_another_history_begins_anew(shop: Api, storefront: St
     partner = Partner(shop)
     await partner.settle()
     shop_cursor = partner.cursor
+    assert shop_cursor is not None
+    history = json.loads(base64.urlsafe_b64decode(shop_cursor + "=="))["history"]
 
-    partner.cursor = encode_cursor({"history": "restored-00000002", "changed_in": 2**62})
-    assert set(await partner.read()) == {"MUG-1", "PAN-1"}
+    # Restored from a backup; and from a copy of the disk, which has the same history and not yet come so far.
+    for elsewhere in ({"history": "restored-00000002", "changed_in": 1}, {"history": history, "changed_in": 2**62}):
+        partner.cursor = encode_cursor(elsewhere)
+        assert set(await partner.read()) == {"MUG-1", "PAN-1"}
     partner.cursor = shop_cursor
-    assert await partner.read() == []
+    await partner.settle()
+
+
+async def test_numbers_of_another_database_hide_nothing(shop: Api, storefront: Storefront) -> None:
+    """A dump brings rows with the numbers of where it was made."""
+    storefront.sql(
+        "SET session_replication_role = replica;"  # no triggers
+        f" UPDATE catalog_product SET changed_in = {2**60}; UPDATE inventory_stock SET changed_in = {2**60}"
+    )
+    partner = Partner(shop, limit=1)
+    async with asyncio.timeout(10):
+        assert set(await partner.read()) == {"MUG-1", "PAN-1"}
+    storefront.sql("UPDATE inventory_stock SET available = 2 WHERE sku = 'PAN-1'")
+    async with asyncio.timeout(10):
+        await partner.read()
+    assert partner.stock["PAN-1"]["available"] == 2
+
+
+async def test_a_change_by_a_transaction_that_is_older_than_the_last_one_is_not_skipped(
+    shop: Api, storefront: Storefront
+) -> None:
+    """The row's number goes down then: from that of the last change to that of the transaction that began before."""
+    partner = Partner(shop, limit=1)
+    await partner.settle()
+    with psycopg.connect(storefront.database.url()) as slow:
+        slow.execute("SELECT pg_current_xact_id()")
+        storefront.sql("UPDATE inventory_stock SET available = 8 WHERE sku = 'MUG-1'")
+        await partner.read()
+        [before] = storefront.sql("SELECT changed_in FROM inventory_stock WHERE sku = 'MUG-1'")
+        set_available(slow, "MUG-1", 7)
+        slow.commit()
+    [after] = storefront.sql("SELECT changed_in FROM inventory_stock WHERE sku = 'MUG-1'")
+    assert after["changed_in"] < before["changed_in"]
+    await partner.read()
+    assert partner.stock["MUG-1"]["available"] == 7
 
 
 @pytest.mark.parametrize("cursor", ["x", "e30", "eyJoaXN0b3J5IjoiYSIsImNoYW5nZWRfaW4iOi0xfQ"])

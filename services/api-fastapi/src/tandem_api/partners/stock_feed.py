@@ -8,13 +8,16 @@ So the feed is read in rounds. A round begins with a snapshot that tells two num
 transaction has ended, and its *ceiling*, above which none had begun. The round goes up by (number, SKU) from where the
 former round's floor was, and ends with the rows, or where it passes the ceiling. The next one begins at this round's
 floor. Whatever was not visible in the round's first snapshot is of a transaction that had not ended then, and so has a
-number at or above the floor: the next round meets it. A row that changes again only moves up.
+number at or above the floor: the next round meets it. So it is with a row that changes again, be it that it moves up,
+or down because the transaction that changes it began before the one that did so last.
 
 The price: while a transaction stays open, what was committed beside it is told again in each round. Items say what is,
 not what was done, so that is harmless.
 
 Transaction numbers mean nothing in another history of the database (restored, or failed over): then the cursor's
-`history` differs, and the feed begins anew.
+`history` differs, or it has a floor that this database has not reached, and the feed begins anew. Rows that a dump
+brought may have numbers that no transaction has had here. They end no round, and are told in each, until the numbers
+are reached.
 """
 
 from collections.abc import Sequence
@@ -79,13 +82,13 @@ async def read_changes(session: AsyncSession, cursor: str | None, limit: int) ->
     """
     now = (await session.execute(_NOW)).one()
     at = Cursor(now.history, 0) if cursor is None else decode_cursor(cursor, _CURSOR)
-    if at.history != now.history:
+    if at.history != now.history or (at.changed_in if at.floor is None else at.floor) > now.ceiling:
         at = Cursor(now.history, 0)
     floor = now.floor if at.floor is None else at.floor
     ceiling = now.ceiling if at.ceiling is None else at.ceiling
     behind = {"changed_in": at.changed_in, "sku": at.sku, "limit": limit}
     changed = (await session.execute(_CHANGED, behind)).all()
-    is_round_over = len(changed) < limit or changed[-1].changed_in >= ceiling
+    is_round_over = len(changed) < limit or ceiling <= changed[-1].changed_in < now.ceiling
     if is_round_over:
         following = Cursor(now.history, floor)
     else:
