@@ -10,6 +10,7 @@ from tandem_api.partners.schemas import StatusList, StatusRequest, StockPage
 from tandem_api.partners.stock_feed import read_changes
 from tandem_api.problems import types
 from tandem_api.problems.responses import WITH_BODY, problems
+from tandem_api.rate_limits.classes import RouteClass, counted_as
 
 router = APIRouter(tags=["partners"])
 
@@ -40,9 +41,14 @@ async def read_stock_feed(
     "/order-statuses",
     operation_id="readOrderStatuses",
     summary="The state of many orders",
+    openapi_extra=counted_as(RouteClass.READS),
     responses=problems(*_PARTNERS, *WITH_BODY),
 )
 async def read_order_statuses(_: StatusReader, session: ReadSession, body: StatusRequest) -> StatusList:
     """It only reads, so it needs no idempotency key; it is a POST for the length of the question."""
     found = await order_states(session, body.ids)
-    return StatusList(items=[found[order_id] for order_id in dict.fromkeys(body.ids) if order_id in found])
+    asked = list(dict.fromkeys(body.ids))
+    return StatusList(
+        items=[found[order_id] for order_id in asked if order_id in found],
+        unknown=[order_id for order_id in asked if order_id not in found],
+    )

@@ -38,6 +38,7 @@ class OrderStatus(BaseModel):
 
 
 class StatusList(BaseModel):
-    """In the order of the question; what is no order is missing."""
+    """Both lists in the order of the question, each id once."""
 
     items: list[OrderStatus]
+    unknown: list[UUID] = Field(description="those of the ids that are no order's")
