@@ -201,3 +201,12 @@ def test_who_saves_all_columns_takes_no_change_back(shop: Api, storefront: Store
     assert storefront.sql("SELECT changed_in FROM inventory_stock WHERE sku = 'MUG-1'") == [before]
     storefront.sql("UPDATE catalog_product SET changed_in = 0, price_amount = 2 WHERE sku = 'MUG-1'")
     assert storefront.sql("SELECT changed_in FROM catalog_product WHERE sku = 'MUG-1'")[0]["changed_in"] > 0
+
+
+def test_a_change_of_stock_touches_no_index(shop: Api, storefront: Storefront) -> None:
+    """Reservations are the busiest writers of this table, and stay HOT updates."""
+    indexed = storefront.sql(
+        "SELECT DISTINCT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)"
+        " WHERE indrelid = 'inventory_stock'::regclass"
+    )
+    assert indexed == [{"attname": "sku"}]

@@ -40,6 +40,8 @@ SELECT system_identifier || '-' || left(pg_walfile_name(pg_current_wal_lsn()), 8
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ceiling
 FROM pg_control_system()
 """)
+# Products are found by an index. Stock has none for this, so that reservations stay HOT updates: its table is read,
+# which takes some 10 ms for 100,000 SKUs when few have changed, and 50 ms when all have.
 _CHANGED = text("""
 SELECT changed_in, sku FROM (
     (SELECT changed_in, sku FROM catalog_product WHERE (changed_in, sku) > (:changed_in, :sku)
