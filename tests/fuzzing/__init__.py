@@ -1,9 +1,11 @@
 """Schemathesis: what it makes of the API's own description, sent to the API. `python -m fuzzing` has the whole run."""
 
+import json
 import re
 import subprocess
 import sys
 import tempfile
+import uuid
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,8 @@ NOT_ASKED = "positive_data_acceptance"
 STREAMS = "/x-rate-limit == streams"
 # What the description gives as an example of a product; one that the store has takes its place.
 EXAMPLE_SKU = "MUG-0001"
+# A key is good for one request: of operations that share an example all but the first would be refused.
+IDEMPOTENCY_KEY = "Idempotency-Key"
 _COUNT = re.compile(r"^\s+(\d+) generated", re.MULTILINE)
 
 
@@ -28,7 +32,7 @@ def fuzz(url: str, token: str | None, *, seed: int, examples: int) -> int:
     """
     with tempfile.TemporaryDirectory() as folder:
         document = Path(folder) / "openapi.json"
-        document.write_text(_description(url))
+        document.write_text(_description(url, seed))
         arguments = [str(document), "--url", url, "--seed", str(seed), "--max-examples", str(examples)]
         if token:
             arguments += ["--header", f"Authorization: Bearer {token}"]
@@ -36,9 +40,17 @@ def fuzz(url: str, token: str | None, *, seed: int, examples: int) -> int:
         return rest + _run(folder, *arguments, "--include-by", STREAMS, "--phases", "examples,coverage,fuzzing")
 
 
-def _description(url: str) -> str:
+def _description(url: str, seed: int) -> str:
     for_sale: str = httpx.get(f"{url}/v1/products").raise_for_status().json()["items"][0]["sku"]
-    return httpx.get(f"{url}/openapi.json").raise_for_status().text.replace(EXAMPLE_SKU, for_sale)
+    text = httpx.get(f"{url}/openapi.json").raise_for_status().text.replace(EXAMPLE_SKU, for_sale)
+    document = json.loads(text)
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == IDEMPOTENCY_KEY:
+                    own = uuid.uuid5(uuid.NAMESPACE_OID, f"{seed} {operation['operationId']}")
+                    parameter["schema"]["examples"] = [str(own)]
+    return json.dumps(document)
 
 
 def _run(folder: str, *arguments: str) -> int:

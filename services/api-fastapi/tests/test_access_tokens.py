@@ -150,6 +150,20 @@ async def test_the_first_request_does_not_wait_for_the_keys_and_the_start_not_fo
         assert provider.requests == 1
 
 
+async def test_a_provider_that_comes_later_is_found_soon(
+    storefront: Storefront, database: Database, provider: IdentityProvider, ada: UUID
+) -> None:
+    """As when both are started together; an unknown key would be looked for no sooner than a minute later."""
+    provider.answering = False
+    settings = api_settings(database.url("tandem_api"), provider, jwks_refetch_seconds=60)
+    async with running_api(settings, provider) as api:
+        assert await me(api, provider.token(ada)) == (503, "service-unavailable")
+        provider.answering = True
+        async with asyncio.timeout(10):
+            while (await me(api, provider.token(ada)))[0] != 200:
+                await asyncio.sleep(0.05)
+
+
 async def test_keys_are_renewed_before_they_are_too_old(
     storefront: Storefront, database: Database, provider: IdentityProvider
 ) -> None:

@@ -222,6 +222,7 @@ class TestExchangingTheSecret:
     async def test_after_a_leak_ends_all_former_ones_at_once(self, parcels: Partner, storefront: Storefront) -> None:
         path = await parcels.endpoint()
         await parcels.post(f"{path}/secret", {})
+        assert (await parcels.post(f"{path}/secret", {"former_valid_hours": False})).status_code == 422
         await parcels.post(f"{path}/secret", {"former_valid_hours": 0})
         ended = storefront.sql("SELECT expires_at <= now() AS ended FROM webhooks_signingsecret ORDER BY id")
         assert [row["ended"] for row in ended] == [True, True, None]
