@@ -9,8 +9,14 @@ SOURCES = $(wildcard libs/*/src services/*/src)
 UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 
+# Images: where a service is, and what its image is called.
+IMAGES = admin-django:tandem-admin api-fastapi:tandem-api worker:tandem-worker payment-sandbox:tandem-payment-sandbox
+TAG ?= dev
+TARGET ?= final
+-include deploy/images/bases.env
+
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office bench-streams lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office bench-streams lint types check format clean images image-bases
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -75,6 +81,17 @@ check: ## check migrations and the lock, and that events are what is published
 	@.tools/node/bin/node .tools/asyncapi/accept.mjs libs/contracts/asyncapi.json
 	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
 	@$(UV) lock --check --quiet
+
+images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what else docker build needs)
+	@for service in $(IMAGES); do \
+	  echo "$${service%:*} => $${service#*:}:$(TAG)"; \
+	  docker build $(IMAGE_FLAGS) --target $(TARGET) --file services/$${service%:*}/Dockerfile --tag $${service#*:}:$(TAG) \
+	    --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) --build-arg VERSION=$(TAG) \
+	    --build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) . || exit 1; \
+	done
+
+image-bases: ## write the digest of today's base image into deploy/images/bases.env (asks the registry)
+	@deploy/images/pin
 
 format: ## repair style and formatting where that is possible
 	$(RUN) ruff check --fix
