@@ -16,7 +16,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office bench-streams lint types check format clean images image-bases
+.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff format --check
 	$(RUN) lint-imports
 
+lint-images: ## check the Dockerfiles and the workflows; needs Go
+	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
+	@$(UV) sync --frozen --inexact --quiet --group images
+	@.venv/bin/hadolint services/*/Dockerfile
+	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
 types: ## check the types
 	$(RUN) mypy $(SOURCES) tests/chaos benchmarks
 
@@ -89,6 +95,9 @@ images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what el
 	    --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) --build-arg VERSION=$(TAG) \
 	    --build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) . || exit 1; \
 	done
+
+test-images: ## run the images that `make images` made against real servers (TAG=dev)
+	@TANDEM_TEST_IMAGES_TAG=$(TAG) $(PYTHON) libs/local/start.py --stop-with-parent pytest -n 0 tests/images
 
 image-bases: ## write the digest of today's base image into deploy/images/bases.env (asks the registry)
 	@deploy/images/pin
