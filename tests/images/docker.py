@@ -45,7 +45,7 @@ class Container:
 
     def stop(self, grace: int) -> int:
         """SIGTERM, SIGKILL after the grace; returns the exit status, which is 137 after the latter."""
-        docker("stop", f"--time={grace}", self.id)
+        docker("stop", "-t", str(grace), self.id)
         return int(self.state()["ExitCode"])
 
 
