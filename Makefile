@@ -10,8 +10,14 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 OASDIFF = .tools/oasdiff/oasdiff
 
+# Images: where a service is, and what its image is called.
+IMAGES = admin-django:tandem-admin api-fastapi:tandem-api worker:tandem-worker payment-sandbox:tandem-payment-sandbox
+TAG ?= dev
+TARGET ?= final
+-include deploy/images/bases.env
+
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -75,6 +81,12 @@ lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff format --check
 	$(RUN) lint-imports
 
+lint-images: ## check the Dockerfiles and the workflows; needs Go
+	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
+	@$(UV) sync --frozen --inexact --quiet --group images
+	@.venv/bin/hadolint services/*/Dockerfile
+	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
 types: ## check the types
 	$(RUN) mypy $(SOURCES) tests/chaos tests/fuzzing benchmarks
 
@@ -87,6 +99,20 @@ check: ## check migrations and the lock, and that events and API are what is pub
 	$(RUN) tandem-openapi compatible
 	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
 	@$(UV) lock --check --quiet
+
+images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what else docker build needs)
+	@for service in $(IMAGES); do \
+	  echo "$${service%:*} => $${service#*:}:$(TAG)"; \
+	  docker build $(IMAGE_FLAGS) --target $(TARGET) --file services/$${service%:*}/Dockerfile --tag $${service#*:}:$(TAG) \
+	    --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) --build-arg VERSION=$(TAG) \
+	    --build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) . || exit 1; \
+	done
+
+test-images: ## run the images that `make images` made against real servers (TAG=dev)
+	@TANDEM_TEST_IMAGES_TAG=$(TAG) $(PYTHON) libs/local/start.py --stop-with-parent pytest -n 0 tests/images
+
+image-bases: ## write the digest of today's base image into deploy/images/bases.env (asks the registry)
+	@deploy/images/pin
 
 format: ## repair style and formatting where that is possible
 	$(RUN) ruff check --fix
