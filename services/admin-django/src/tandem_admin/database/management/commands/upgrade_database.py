@@ -1,5 +1,6 @@
 """`tandem-manage upgrade_database`: migrations and rights, as tandem_owner; what a deployment runs before the new pods."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 
 LOCK = "tandem.upgrade_database"
+PAUSE_SECONDS = 1.0
 
 
 class Command(BaseCommand):
@@ -23,13 +25,16 @@ class Command(BaseCommand):
 @contextmanager
 def _alone() -> Iterator[None]:
     """Hold a lock of the session that migrates: when that ends, whatever the reason, the lock is free."""
-    with connection.cursor() as cursor:
-        # The limit for locks is for those that migrations take on tables.
-        cursor.execute("SET lock_timeout = 0")
-        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [LOCK])
-        cursor.execute("RESET lock_timeout")
+    # Asked for again and again: a statement that waits has a snapshot, for which CREATE INDEX CONCURRENTLY would wait.
+    while not _select("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"):
+        time.sleep(PAUSE_SECONDS)
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [LOCK])
+        _select("SELECT pg_advisory_unlock(hashtextextended(%s, 0))")
+
+
+def _select(statement: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [LOCK])
+        return bool(cursor.fetchone()[0])
