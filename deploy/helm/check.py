@@ -26,7 +26,9 @@ def schemas(target: Path) -> str:
     for version in VERSIONS:
         folder = target / f"v{version}"
         folder.mkdir()
-        for file in (Path(package.origin).parent / "kubernetes-json-schema" / f"v{version}-local-strict").glob("*.json"):
+        for file in (Path(package.origin).parent / "kubernetes-json-schema" / f"v{version}-local-strict").glob(
+            "*.json"
+        ):
             schema = json.loads(file.read_text().replace('"/api/_definitions.json#', '"_definitions.json#'))
             schema.pop("$id", None)
             schema.pop("$schema", None)
@@ -44,7 +46,9 @@ def check(chart: Path, values: Path, where: str) -> list[str]:
     wrong = []
     name = f"{chart.name}, {values.stem}"
     for helm in ("helm", "helm4"):
-        linted, said = run(helm, "lint", "--strict", "--kube-version", VERSIONS[-1], str(chart), "--values", str(values))
+        linted, said = run(
+            helm, "lint", "--strict", "--kube-version", VERSIONS[-1], str(chart), "--values", str(values)
+        )
         if not linted:
             wrong.append(f"{name}: {helm} lint: {said}")
         for version in VERSIONS:

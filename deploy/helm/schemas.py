@@ -104,12 +104,19 @@ def chart_schema(chart: str) -> Schema:
         for name in ("admin", "api", "worker", "payment-sandbox"):
             properties[name] = OPEN  # each has a schema of its own
     else:
-        properties |= {"global": OPEN, "enabled": {"type": "boolean"}, "tandem-library": OPEN}  # helm puts the last there
+        properties |= {
+            "global": OPEN,
+            "enabled": {"type": "boolean"},
+            "tandem-library": OPEN,
+        }  # helm puts the last there
     if chart == "admin":
         job = values["jobs"] | values["migration"] | {"schedule": "", "args": [], "settings": {}, "extraEnv": []}
         properties["migration"] = schema_of(job)
         properties["topics"] = schema_of(job | values["topics"])
-        properties["schedules"] = {"type": "object", "additionalProperties": {"anyOf": [schema_of(job), {"type": "null"}]}}
+        properties["schedules"] = {
+            "type": "object",
+            "additionalProperties": {"anyOf": [schema_of(job), {"type": "null"}]},
+        }
     if chart == "worker":
         role = schema_of(values["defaults"])
         role["properties"]["enabled"] = {"type": "boolean"}

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from psycopg import sql
 from tandem_admin.database.management.commands.upgrade_database import LOCK
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
 from tandem_local.programs import OWNER, program
-from psycopg import sql
 
 ENVIRONMENT = {"TANDEM_ENVIRONMENT": "test"}
 
