@@ -1,4 +1,4 @@
-"""The Secrets that the charts' development values name, made of the same credentials as the system without containers."""
+"""The Secrets that the charts' development values name, of the same credentials as without containers."""
 
 import json
 

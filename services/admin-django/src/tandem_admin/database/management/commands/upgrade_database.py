@@ -1,4 +1,4 @@
-"""`tandem-manage upgrade_database`: migrations and rights, as tandem_owner; what a deployment runs before the new pods."""
+"""`tandem-manage upgrade_database`: migrations and rights, as tandem_owner, before a release's pods."""
 
 import time
 from collections.abc import Iterator
