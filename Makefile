@@ -8,9 +8,16 @@ RUN = @$(PYTHON) libs/local/start.py --stop-with-parent
 SOURCES = $(wildcard libs/*/src services/*/src)
 UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
+OASDIFF = .tools/oasdiff/oasdiff
+
+# Images: where a service is, and what its image is called.
+IMAGES = admin-django:tandem-admin api-fastapi:tandem-api worker:tandem-worker payment-sandbox:tandem-payment-sandbox
+TAG ?= dev
+TARGET ?= final
+-include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants bench-api bench-events bench-back-office bench-streams lint types check format clean
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -42,6 +49,14 @@ chaos: ## faults under load, and a verdict (SEED=1 MINUTES=2 RATE=6; docs/reliab
 chaos-mutants: ## known defects put in on purpose, each of which the checker has to see (ONLY=last-id-cursor)
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos mutants $(if $(ONLY),--only $(ONLY))
 
+soak: ## steady load for half an hour, Postgres and Kafka restarted meanwhile: answers and memory (MINUTES=30)
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m chaos soak \
+	  $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(FOLDER),--folder $(FOLDER))
+
+schemathesis: ## requests made of the API's description, against the whole system (CASES=10000 SEED=1)
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m fuzzing \
+	  $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
 bench-events: ## measure the events' way (ONLY=relay ROUNDS=5 QUICK=1; for ONLY=backlog ROWS=, for ONLY=hold HOLD=)
 	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
 	@$(UV) sync --frozen --inexact --quiet --group bench
@@ -66,15 +81,38 @@ lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff format --check
 	$(RUN) lint-imports
 
-types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos benchmarks
+lint-images: ## check the Dockerfiles and the workflows; needs Go
+	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
+	@$(UV) sync --frozen --inexact --quiet --group images
+	@.venv/bin/hadolint services/*/Dockerfile
+	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-check: ## check migrations and the lock, and that events are what is published
+types: ## check the types
+	$(RUN) mypy $(SOURCES) tests/chaos tests/fuzzing benchmarks
+
+check: ## check migrations and the lock, and that events and API are what is published
 	$(RUN) tandem-contracts check
 	$(RUN) tandem-contracts compatible
 	@.tools/node/bin/node .tools/asyncapi/accept.mjs libs/contracts/asyncapi.json
+	$(RUN) tandem-openapi check
+	@$(OASDIFF) validate services/api-fastapi/openapi.json
+	$(RUN) tandem-openapi compatible
 	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
 	@$(UV) lock --check --quiet
+
+images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what else docker build needs)
+	@for service in $(IMAGES); do \
+	  echo "$${service%:*} => $${service#*:}:$(TAG)"; \
+	  docker build $(IMAGE_FLAGS) --target $(TARGET) --file services/$${service%:*}/Dockerfile --tag $${service#*:}:$(TAG) \
+	    --build-arg PYTHON_IMAGE=$(PYTHON_IMAGE) --build-arg VERSION=$(TAG) \
+	    --build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) . || exit 1; \
+	done
+
+test-images: ## run the images that `make images` made against real servers (TAG=dev)
+	@TANDEM_TEST_IMAGES_TAG=$(TAG) $(PYTHON) libs/local/start.py --stop-with-parent pytest -n 0 tests/images
+
+image-bases: ## write the digest of today's base image into deploy/images/bases.env (asks the registry)
+	@deploy/images/pin
 
 format: ## repair style and formatting where that is possible
 	$(RUN) ruff check --fix
@@ -83,7 +121,7 @@ format: ## repair style and formatting where that is possible
 clean: ## remove what was installed into this checkout (data and the user's cache stay)
 	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-check: $(ASYNCAPI)
+check: $(ASYNCAPI) $(OASDIFF)
 
 .venv:
 	$(RUN) python -c ''
@@ -93,4 +131,12 @@ $(ASYNCAPI): $(wildcard libs/contracts/asyncapi/*) uv.lock | .venv
 	@UV_PROJECT_ENVIRONMENT=.tools/node $(UV) sync --frozen --quiet --only-group node
 	@mkdir -p .tools/asyncapi && cp libs/contracts/asyncapi/* .tools/asyncapi
 	@.tools/node/bin/npm ci --prefix .tools/asyncapi --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+# Go and oasdiff, likewise. GOTOOLCHAIN: this Go and no other; GOFLAGS: whatever the user has set.
+$(OASDIFF): $(wildcard services/api-fastapi/oasdiff/*) uv.lock | .venv
+	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
+	@mkdir -p $(@D) && cd services/api-fastapi/oasdiff && \
+	  PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 \
+	  go build -buildvcs=false -o $(CURDIR)/$@ github.com/oasdiff/oasdiff
 	@touch $@

@@ -120,7 +120,10 @@ def _subjects(around: Surroundings, database: Database) -> Iterator[tuple[dict[s
 
 @contextmanager
 def placing_api(around: Surroundings, database: Database, identities: Identities, name: str) -> Iterator[str]:
-    """The API as a process, with the settings that it has by default in production; its URL."""
+    """The API as a process, with the settings that it has by default in production; its URL.
+
+    Only the rate limits are out of reach: they are counted, and refuse nothing.
+    """
     port = free_port()
     settings = {
         "TANDEM_DATABASE_URL": database.url(ROLE),
@@ -128,6 +131,7 @@ def placing_api(around: Surroundings, database: Database, identities: Identities
         "TANDEM_ADMIN_URL": ISSUER,
         "TANDEM_API_URL": API_URL,
         "TANDEM_JWKS_URL": identities.url,
+        **{f"TANDEM_RATE_LIMIT_{name}": "1000000000/minute" for name in ("CATALOGUE", "READS", "WRITES", "STREAMS")},
     }
     with around.service(name, ["tandem-api"], settings):
         yield f"http://127.0.0.1:{port}"

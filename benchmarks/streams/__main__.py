@@ -16,6 +16,7 @@ import psutil
 import psycopg
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
+from tandem_local.services import NO_RATE_LIMITS
 
 from benchmarks.measuring.machine import conditions
 from benchmarks.measuring.store import API_URL, ISSUER, Identities, furnish
@@ -78,6 +79,7 @@ def _api(
         "TANDEM_API_URL": API_URL,
         "TANDEM_JWKS_URL": identities.url,
         "TANDEM_EVENT_STREAM_LIMIT": str(streams + WARM_UP),
+        **NO_RATE_LIMITS,
     }
     with around.service("api", ["tandem-api"], settings):
         (pid,) = {

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from rich.console import Console
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import Customer, log_in
+from tandem_local.services import NO_RATE_LIMITS
 from tandem_local.system import CUSTOMER, STAFF, System, running_system
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -34,8 +35,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def system(home: Path) -> Iterator[System]:
-    with running_system(home, Progress(Console(file=io.StringIO())), stop=Event()) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in NO_RATE_LIMITS.items():
+            environment.setenv(name, value)
+        with running_system(home, Progress(Console(file=io.StringIO())), stop=Event()) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

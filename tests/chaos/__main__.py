@@ -15,6 +15,7 @@ from tandem_local.processes import ProcessFailed
 from tandem_local.progress import Progress
 from tandem_local.stopping import StopRequested, stopping_on_signals
 
+from chaos import soak
 from chaos.checker import violations
 from chaos.disks import move_into_own_namespace
 from chaos.evidence import read_evidence
@@ -66,6 +67,39 @@ def run(
     found = violations(result.evidence)
     summary = write_summary(place, seed=seed, minutes=minutes, result=result, violated=found)
     show(summary, progress)
+    raise typer.Exit(VIOLATED if found else 0)
+
+
+@app.command("soak")
+def soak_(
+    minutes: Annotated[float, typer.Option(help="How long there is load.")] = 30.0,
+    rate: Annotated[float, typer.Option(help="Orders a second.")] = 4.0,
+    looks: Annotated[float, typer.Option(help="Questions a second about catalogue and orders.")] = 40.0,
+    folder: Annotated[Path, typer.Option(help="Where each run leaves evidence, logs and summary.")] = FOLDER / "soak",
+) -> None:
+    """Run the system under steady load, restart Postgres and Kafka meanwhile, and look at answers and memory."""
+    move_into_own_namespace()
+    place = (folder / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    progress, seconds, watch = Progress(console), minutes * 60, soak.Watch(looks, seed=1)
+    progress.say(f"{minutes:g} minutes, evidence in {place}")
+    try:
+        with stopping_on_signals() as stop:
+            result = carry_out(
+                place,
+                soak.restarts(seconds),
+                seed=1,
+                seconds=seconds,
+                rate=rate,
+                progress=progress,
+                stop=stop,
+                beside=watch.over,
+            )
+    except StopRequested as request:
+        raise typer.Exit(request.status) from None
+    found = [*violations(result.evidence), *soak.complaints(watch, result)]
+    soak.write(watch, place, found)
+    show(write_summary(place, seed=1, minutes=minutes, result=result, violated=found), progress)
+    soak.show(watch, console)
     raise typer.Exit(VIOLATED if found else 0)
 
 

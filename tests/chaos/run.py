@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,13 @@ from chaos.stage import Stage, running_stage
 
 # How long customers go on asking what became of their requests, once everything is healed.
 PATIENCE_SECONDS = 60
+
+
+Beside = Callable[[Stage, Shop], AbstractContextManager[None]]
+
+
+def _nothing(_stage: Stage, _shop: Shop) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -47,15 +55,25 @@ def carry_out(
     stop: Event,
     patience: float = QUIET_SECONDS,
     brokers: int = 1,
+    beside: Beside = _nothing,
 ) -> Result:
     """Run the system in `folder`, with its logs there, for `seconds` under load and faults; its data is removed.
 
-    `patience` is how long the healed system has to come to rest, in seconds.
+    `patience` is how long the healed system has to come to rest, in seconds; `beside` is around load and faults.
     """
     home = folder / "system"
     try:
         with running_stage(home, progress, brokers=brokers, stop=stop) as stage:
-            return _on(stage, plan, seed=seed, seconds=seconds, rate=rate, progress=progress, patience=patience)
+            return _on(
+                stage,
+                plan,
+                seed=seed,
+                seconds=seconds,
+                rate=rate,
+                progress=progress,
+                patience=patience,
+                beside=beside,
+            )
     finally:
         remove_postgres(home)
         for data in home.glob("kafka*"):
@@ -63,7 +81,15 @@ def carry_out(
 
 
 def _on(
-    stage: Stage, plan: list[Fault], *, seed: int, seconds: float, rate: float, progress: Progress, patience: float
+    stage: Stage,
+    plan: list[Fault],
+    *,
+    seed: int,
+    seconds: float,
+    rate: float,
+    progress: Progress,
+    patience: float,
+    beside: Beside,
 ) -> Result:
     credentials = stage.credentials
     shop = Shop(
@@ -79,8 +105,9 @@ def _on(
         shop.log_customers_in()
     conductor = Conductor(stage, plan, progress)
     shop.open()
-    conductor.start()
-    stage.stop.wait(seconds)
+    with beside(stage, shop):
+        conductor.start()
+        stage.stop.wait(seconds)
     with progress.step("All faults", "healed"):
         conductor.heal()
     healed = time.time()

@@ -17,7 +17,7 @@ from tandem_local.postgres import PostgresServer
 from tandem_local.processes import Command, run
 from tandem_local.programs import OWNER, database_url, manage, program
 from tandem_local.progress import Progress
-from tandem_local.services import DATABASE, Wiring, is_ready, kept_ports
+from tandem_local.services import DATABASE, NO_RATE_LIMITS, Wiring, is_ready, kept_ports
 from tandem_local.side_by_side import side_by_side
 
 from chaos import plan, servers
@@ -31,7 +31,7 @@ START_SECONDS = 90
 # Two of each: they have to share, to stand by, to take over.
 REPLICAS = {"relay-1": "relay", "relay-2": "relay", "orders-1": "orders", "orders-2": "orders"}
 # What the product's defaults would stop at is what we inject on purpose.
-SETTINGS = {"TANDEM_CONSUMER_DEAD_LETTER_LIMIT": "1000000"}
+SETTINGS = NO_RATE_LIMITS | {"TANDEM_CONSUMER_DEAD_LETTER_LIMIT": "1000000"}
 
 
 @dataclass(frozen=True)

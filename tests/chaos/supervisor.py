@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from threading import Event, RLock, Thread
 
+import psutil
 from tandem_local.processes import Command, Running, start
 
 TURN_SECONDS = 0.1
@@ -65,6 +66,14 @@ class Service:
         with self._lock:
             if self._running is not None:
                 self._running.signal(SIGCONT)
+
+    def memory_bytes(self) -> int | None:
+        """What it has in memory, None while it does not run."""
+        with self._lock:
+            try:
+                return None if self._running is None else self._running.memory_bytes()
+            except psutil.NoSuchProcess:  # it ends at this moment
+                return None
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

@@ -1,8 +1,5 @@
 """A partner in the whole system: a token, a subscription, and what staff do arrives signed, under its trace."""
 
-import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,15 +11,9 @@ import pytest
 from partners import Receiver
 from rich.console import Console
 from tandem_local.progress import Progress
-from tandem_local.system import System, running_system
+from tandem_local.scenario.partner import partner_token, register_partner, run_in_admin
+from tandem_local.system import running_system
 
-MANAGE = str(Path(sys.executable).with_name("tandem-manage"))
-REGISTER = """
-import json
-from tandem_admin.identity.clients import register_partner
-client, secret = register_partner("Parcels", ["webhooks:manage", "feed:read"])
-print(json.dumps([client.pk, secret]))
-"""
 CHANGE_A_PRODUCT = """
 import json
 from django.db import transaction
@@ -34,19 +25,6 @@ with transaction.atomic():
     save_product(product)
 print(json.dumps(str(product.pk)))
 """
-
-
-def manage(system: System, code: str) -> object:
-    """Run code in Django's shell, as the admin; returns what it prints."""
-    ended = subprocess.run(
-        [MANAGE, "shell", "-v", "0", "-c", code],
-        env=os.environ | system.wiring.admin_settings(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def wait_for(done: Callable[[], bool], seconds: float = 30) -> None:
@@ -71,19 +49,15 @@ def test_what_staff_change_arrives_at_a_partner(home: Path) -> None:
         running_system(home, Progress(Console(file=sys.stderr)), stop=Event()) as system,
         httpx.Client(base_url=f"{system.api_url}/v1/webhooks/") as partner,
     ):
-        client_id, client_secret = manage(system, REGISTER)  # type: ignore[misc]
-        token = httpx.post(
-            f"{system.admin_url}/identity/o/api/token",
-            data={"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret},
-        ).raise_for_status()
-        partner.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+        token = partner_token(system, *register_partner(system, "Parcels", ["webhooks:manage", "feed:read"]))
+        partner.headers["Authorization"] = f"Bearer {token}"
 
         body = {"url": receiver.url(), "event_types": ["product.changed.v1"]}
         endpoint = partner.post("endpoints", json=body, headers={"Idempotency-Key": "subscribe"}).raise_for_status()
         path, secret = f"endpoints/{endpoint.json()['id']}", endpoint.json()["secret"]
         tried = partner.post(f"{path}/test", headers={"Idempotency-Key": "test"}).raise_for_status()
         wait_for(lambda: len(receiver.messages) == 1)
-        product_id = manage(system, CHANGE_A_PRODUCT)
+        product_id = run_in_admin(system, CHANGE_A_PRODUCT)
         wait_for(lambda: len(receiver.messages) == 2)
 
         test, changed = receiver.messages

@@ -24,4 +24,13 @@ async def app(scope: dict[str, Any], _receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="warning", lifespan="off", backlog=4096)
+    # It closes no idle connection: one that a peer takes up in that moment would count as the peer's failure.
+    uvicorn.run(
+        app,
+        port=int(sys.argv[1]),
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        backlog=4096,
+        timeout_keep_alive=3600,
+    )

@@ -89,14 +89,14 @@ class TestAnEndpoint:
         endpoint = partners.endpoint()
         staff.post(f"{ENDPOINTS}{endpoint.pk}/disable/", {"reason": "they asked us to"})
         off = Endpoint.objects.get(pk=endpoint.pk)
-        assert (off.state, off.disabled_reason) == ("disabled", "they asked us to")
+        assert (off.state, off.disabled_reason, off.is_held) == ("disabled", "they asked us to", True)
         assert off.disabled_at
         assert "they asked us to" in str(entry_of(endpoint).changes)
 
         assert staff.post(f"{ENDPOINTS}{endpoint.pk}/enable/", {"why": ""}).status_code == 200
         staff.post(f"{ENDPOINTS}{endpoint.pk}/enable/", {"why": "they are back"})
         on = Endpoint.objects.get(pk=endpoint.pk)
-        assert (on.state, on.disabled_reason, on.disabled_at) == ("enabled", "", None)
+        assert (on.state, on.disabled_reason, on.disabled_at, on.is_held) == ("enabled", "", None, False)
         assert "they are back" in str(entry_of(endpoint).changes)
 
     def test_gets_a_new_secret_beside_the_former(self, staff: Client, partners: Partners) -> None:

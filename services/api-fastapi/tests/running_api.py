@@ -33,7 +33,7 @@ class Api:
         cache: Cache = self.app.state.cache
         return cache
 
-    def auth(self, customer_id: UUID, **claims: Any) -> dict[str, str]:
+    def auth(self, customer_id: UUID | str, **claims: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.provider.token(customer_id, **claims)}"}
 
     async def get(self, path: str, customer_id: UUID | None = None, **headers: str) -> httpx.Response:
@@ -96,7 +96,9 @@ async def running_api(settings: Settings, provider: IdentityProvider, *, wait: b
     """The API on a port of its own; with `wait`, from the moment it is ready."""
     health, stopping = Health(), asyncio.Event()
     app = create_app(settings, health, stopping)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5, lifespan="on"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5, lifespan="on", proxy_headers=False)
+    )
     # Not `serve()`: that would take over the test run's signals.
     serving = asyncio.create_task(server._serve())
     try:

@@ -59,6 +59,17 @@ class Storefront:
             active,
         )
 
+    def partner(self, client_id: str) -> str:
+        """A partner's server, as staff register it; returns its id."""
+        self.sql(
+            "INSERT INTO allauth_idp_oidc_client (id, name, secret, scopes, default_scopes, type, grant_types,"
+            " redirect_uris, cors_origins, allow_uri_wildcards, response_types, skip_consent, created_at)"
+            " VALUES (%s, 'Parcels', '', '', '', 'confidential', 'client_credentials', '', '', false, '', false,"
+            " now())",
+            client_id,
+        )
+        return client_id
+
     def order(self, customer_id: UUID, state: str = "placed") -> UUID:
         """An order whose timeline leads straight to `state`."""
         order_id = self._id(

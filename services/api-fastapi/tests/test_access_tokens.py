@@ -117,7 +117,7 @@ async def test_each_operation_needs_its_scope(api: Api, ada: UUID) -> None:
 async def test_a_new_key_is_found_and_unknown_ones_do_not_hammer_the_provider(
     storefront: Storefront, database: Database, provider: IdentityProvider, ada: UUID
 ) -> None:
-    settings = api_settings(database.url("tandem_api"), provider, jwks_refetch_seconds=2)
+    settings = api_settings(database.url("tandem_api"), provider, jwks_refetch_seconds=5)
     async with running_api(settings, provider) as api:
         assert (await me(api, provider.token(ada)))[0] == 200
         assert provider.requests == 1
@@ -126,9 +126,54 @@ async def test_a_new_key_is_found_and_unknown_ones_do_not_hammer_the_provider(
         for _ in range(20):
             assert await me(api, made_up) == (401, "unauthenticated")
         assert provider.requests == 1
-        await asyncio.sleep(2)
+        await asyncio.sleep(5)
         assert (await me(api, provider.token(ada, key_id="second")))[0] == 200
         assert provider.requests == 2
+
+
+async def test_the_first_request_does_not_wait_for_the_keys_and_the_start_not_for_the_provider(
+    storefront: Storefront, database: Database, provider: IdentityProvider, ada: UUID
+) -> None:
+    provider.answering = False
+    settings = api_settings(database.url("tandem_api"), provider, jwks_refetch_seconds=0.05)
+    async with running_api(settings, provider):  # ready, though nobody answers
+        async with asyncio.timeout(5):
+            while provider.requests < 3:
+                await asyncio.sleep(0.01)
+    provider.answering = True
+    provider.requests = 0
+    async with running_api(api_settings(database.url("tandem_api"), provider), provider) as api:
+        async with asyncio.timeout(5):
+            while provider.requests == 0:
+                await asyncio.sleep(0.01)
+        assert (await me(api, provider.token(ada)))[0] == 200
+        assert provider.requests == 1
+
+
+async def test_a_provider_that_comes_later_is_found_soon(
+    storefront: Storefront, database: Database, provider: IdentityProvider, ada: UUID
+) -> None:
+    """As when both are started together; an unknown key would be looked for no sooner than a minute later."""
+    provider.answering = False
+    settings = api_settings(database.url("tandem_api"), provider, jwks_refetch_seconds=60)
+    async with running_api(settings, provider) as api:
+        assert await me(api, provider.token(ada)) == (503, "service-unavailable")
+        provider.answering = True
+        async with asyncio.timeout(10):
+            while (await me(api, provider.token(ada)))[0] != 200:
+                await asyncio.sleep(0.05)
+
+
+async def test_keys_are_renewed_before_they_are_too_old(
+    storefront: Storefront, database: Database, provider: IdentityProvider
+) -> None:
+    settings = api_settings(
+        database.url("tandem_api"), provider, jwks_refetch_seconds=0.05, jwks_maximum_age_seconds=0.4
+    )
+    async with running_api(settings, provider):
+        async with asyncio.timeout(5):
+            while provider.requests < 3:
+                await asyncio.sleep(0.01)
 
 
 async def test_without_the_provider_known_keys_stay_good_and_unknown_ones_are_a_503(
@@ -137,8 +182,8 @@ async def test_without_the_provider_known_keys_stay_good_and_unknown_ones_are_a_
     settings = api_settings(
         database.url("tandem_api"), provider, jwks_refetch_seconds=0.01, jwks_maximum_age_seconds=0.01
     )
+    provider.answering = False
     async with running_api(settings, provider) as api:
-        provider.answering = False
         assert await me(api, provider.token(ada)) == (503, "service-unavailable")
         provider.answering = True
         await asyncio.sleep(0.02)

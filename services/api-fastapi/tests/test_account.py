@@ -212,7 +212,7 @@ async def test_a_quote_tells_prices_stock_and_total_and_places_nothing(
     storefront.stock("MUG-1", 2)
     lines = [{"sku": "MUG-1", "quantity": 2}, {"sku": "PAN-1", "quantity": 1}]
 
-    quote = await api.send("POST", "/v1/orders/quote", ada, {"lines": lines})
+    quote = await api.send("POST", "/v1/quotes", ada, {"lines": lines})
 
     assert quote.status_code == 200
     assert quote.json() == {
@@ -235,7 +235,7 @@ async def test_a_quote_tells_prices_stock_and_total_and_places_nothing(
         "total": {"amount": 7800, "currency": "EUR"},
     }
     assert storefront.count("orders_order") == storefront.count("orders_idempotencykey") == 0
-    refused = await api.send("POST", "/v1/orders/quote", ada, {"lines": [{"sku": "NONE", "quantity": 1}]})
+    refused = await api.send("POST", "/v1/quotes", ada, {"lines": [{"sku": "NONE", "quantity": 1}]})
     assert (refused.status_code, pointers(refused)) == (422, ["#/lines/0/sku"])
 
 

@@ -33,12 +33,14 @@ class Operation:
     body: Any = None
     owned: bool = False
     public: bool = False
+    query: str = ""
 
 
 OPERATIONS = {
     "GET /v1/products": Operation(public=True),
     "GET /v1/products/{sku}": Operation(public=True),
     "GET /v1/categories": Operation(public=True),
+    "GET /v1/search/products": Operation(public=True, query="q=mug"),
     "GET /v1/home": Operation(public=True),
     "GET /v1/pages": Operation(public=True),
     "GET /v1/pages/{slug}": Operation(public=True),
@@ -52,7 +54,7 @@ OPERATIONS = {
     "PUT /v1/me/addresses/{address_id}/default": Operation("account:write", owned=True),
     "GET /v1/orders": Operation("orders:read"),
     "POST /v1/orders": Operation("orders:write", BASKET | {"payment_token": "tok_visa"}),
-    "POST /v1/orders/quote": Operation("orders:read", BASKET),
+    "POST /v1/quotes": Operation("orders:read", BASKET),
     "GET /v1/orders/{order_id}": Operation("orders:read", owned=True),
     "GET /v1/orders/{order_id}/events": Operation("orders:read", owned=True),
     "POST /v1/orders/{order_id}/cancellation": Operation("orders:write", {}, owned=True),
@@ -60,6 +62,8 @@ OPERATIONS = {
 ENDPOINTS = "/v1/webhooks/endpoints"
 # What partners' servers may do, in their own name; `test_webhooks` has what one partner may not do with another's.
 PARTNERS_OPERATIONS = {
+    "GET /v1/feed/stock": Operation("feed:read"),
+    "POST /v1/order-statuses": Operation("orders:status", {"ids": [str(UUID(int=1))]}),
     "GET /v1/webhooks/event-types": Operation("webhooks:manage"),
     f"POST {ENDPOINTS}": Operation(
         "webhooks:manage", {"url": "https://hooks.partner.example/", "event_types": ["order.paid.v1"]}
@@ -103,8 +107,9 @@ async def call(api: Api, name: str, path: dict[str, str], headers: dict[str, str
     """The operation's answer; of an event stream, its beginning."""
     method, _, template = name.partition(" ")
     headers = headers | {"Idempotency-Key": str(uuid4())}
-    body = (OPERATIONS | PARTNERS_OPERATIONS)[name].body
-    request = api.client.build_request(method, template.format(**path), json=body, headers=headers)
+    operation = (OPERATIONS | PARTNERS_OPERATIONS)[name]
+    url = httpx.URL(template.format(**path), query=operation.query.encode() or None)
+    request = api.client.build_request(method, url, json=operation.body, headers=headers)
     response = await api.client.send(request, stream=True)
     if not response.headers.get("content-type", "").startswith("text/event-stream"):
         await response.aread()
@@ -211,14 +216,15 @@ async def test_who_is_no_customer_gets_nothing(
 
 @pytest.mark.parametrize("who", ["no token", "a customer", "a partner with another scope"])
 async def test_who_is_no_partner_manages_nothing(api: Api, storefront: Storefront, ada: UUID, who: str) -> None:
-    headers = {
-        "no token": {},
-        "a customer": api.auth(ada, scope=f"{ALL_SCOPES} webhooks:manage"),
-        "a partner with another scope": api.auth(ada, sub="partner-1", client_id="partner-1", scope="feed:read"),
-    }[who]
     path = {"endpoint_id": str(uuid4()), "delivery_id": str(uuid4())}
 
-    for name in PARTNERS_OPERATIONS:
+    for name, operation in PARTNERS_OPERATIONS.items():
+        others = " ".join(scope for scope in PARTNER_SCOPES if scope != operation.scope)
+        headers = {
+            "no token": {},
+            "a customer": api.auth(ada, scope=" ".join([ALL_SCOPES, *PARTNER_SCOPES])),
+            "a partner with another scope": api.auth("partner-1", client_id="partner-1", scope=others),
+        }[who]
         assert (await call(api, name, path, headers)).status_code in (401, 403), name
     assert storefront.count("webhooks_endpoint") == 0
 

@@ -43,16 +43,6 @@ class Partner:
         return f"{ENDPOINTS}/{created.json()['id']}"
 
 
-def register(storefront: Storefront, client_id: str) -> str:
-    storefront.sql(
-        "INSERT INTO allauth_idp_oidc_client (id, name, secret, scopes, default_scopes, type, grant_types,"
-        " redirect_uris, cors_origins, allow_uri_wildcards, response_types, skip_consent, created_at)"
-        " VALUES (%s, 'Parcels', '', '', '', 'confidential', 'client_credentials', '', '', false, '', false, now())",
-        client_id,
-    )
-    return client_id
-
-
 def deliver(storefront: Storefront, endpoint: str, *, state: str = "delivered") -> UUID:
     """A delivery as the worker leaves it, with an attempt."""
     (row,) = storefront.sql(
@@ -73,12 +63,12 @@ def deliver(storefront: Storefront, endpoint: str, *, state: str = "delivered") 
 
 @pytest.fixture
 async def parcels(api: Api, storefront: Storefront) -> Partner:
-    return Partner(api, register(storefront, uuid4().hex))
+    return Partner(api, storefront.partner(uuid4().hex))
 
 
 @pytest.fixture
 async def rival(api: Api, storefront: Storefront) -> Partner:
-    return Partner(api, register(storefront, "a rival's server, by its own name"))
+    return Partner(api, storefront.partner("a rival's server, by its own name"))
 
 
 class TestSubscribing:
@@ -177,6 +167,25 @@ class TestAnEndpoint:
         on = (await parcels.ask("PATCH", path, {"state": "enabled"})).json()
         assert (on["state"], on["disabled_at"], on["disabled_reason"]) == ("enabled", None, "")
 
+    async def test_that_staff_disabled_is_theirs_to_enable(
+        self, parcels: Partner, rival: Partner, storefront: Storefront
+    ) -> None:
+        path = await parcels.endpoint()
+        storefront.sql(
+            "UPDATE webhooks_endpoint SET state = 'disabled', disabled_at = now(), disabled_reason = 'Too slow.',"
+            " is_held = true"
+        )
+        refused = await parcels.ask("PATCH", path, {"state": "enabled", "description": "again"})
+        assert refused.status_code == 409
+        assert refused.json()["type"].endswith("/problems/webhook-held")
+        assert (await rival.ask("PATCH", path, {"state": "enabled"})).status_code == 404
+        changed = (await parcels.ask("PATCH", path, {"description": "mended"})).json()
+        assert (changed["description"], changed["state"], changed["disabled_reason"]) == (
+            "mended",
+            "disabled",
+            "Too slow.",
+        )
+
     async def test_that_is_deleted_is_gone_and_its_secret_good_for_nothing(
         self, parcels: Partner, storefront: Storefront
     ) -> None:
@@ -213,6 +222,7 @@ class TestExchangingTheSecret:
     async def test_after_a_leak_ends_all_former_ones_at_once(self, parcels: Partner, storefront: Storefront) -> None:
         path = await parcels.endpoint()
         await parcels.post(f"{path}/secret", {})
+        assert (await parcels.post(f"{path}/secret", {"former_valid_hours": False})).status_code == 422
         await parcels.post(f"{path}/secret", {"former_valid_hours": 0})
         ended = storefront.sql("SELECT expires_at <= now() AS ended FROM webhooks_signingsecret ORDER BY id")
         assert [row["ended"] for row in ended] == [True, True, None]

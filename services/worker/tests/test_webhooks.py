@@ -95,7 +95,10 @@ async def deliver_until(deliverer: Deliverer, done: Callable[[], bool], seconds:
 
 async def let_no_pause_be(partners: Partners, stop: asyncio.Event) -> None:
     """Make what failed due again. In a thread: it may wait for rows that a transaction of this one has locked."""
-    due = "UPDATE webhooks_delivery SET next_attempt_at = now() WHERE state = 'pending' AND attempts > 0"
+    due = (
+        "WITH due AS (SELECT id FROM webhooks_delivery WHERE state = 'pending' AND attempts > 0 FOR UPDATE SKIP LOCKED)"
+        " UPDATE webhooks_delivery SET next_attempt_at = now() FROM due WHERE webhooks_delivery.id = due.id"
+    )
     while not stop.is_set():
         await asyncio.to_thread(partners.sql, due)
         await asyncio.sleep(0.2)

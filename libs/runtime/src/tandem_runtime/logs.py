@@ -36,6 +36,8 @@ def configure_logging(service: str, settings: RuntimeSettings) -> None:
 
     Starts no thread; call it once per process, in a pre-forking server again in the worker.
     """
+    # What no line of ours has, and every record would look up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     stamp: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[redacted]"
@@ -19,9 +20,14 @@ _QUOTED_ROW = re.compile(r"Failing row contains \(.*?\)\.(?=\n|$)", re.DOTALL)
 def redact(fields: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return the fields with the values of secret-looking keys, URL passwords and credentials hidden, at any depth."""
     return {
-        key: HIDDEN if isinstance(key, str) and _SECRET_KEY.search(key) else _redact_value(value)
+        key: HIDDEN if isinstance(key, str) and _names_a_secret(key) else _redact_value(value)
         for key, value in fields.items()
     }
+
+
+@lru_cache(maxsize=1024)  # the same few keys on every line
+def _names_a_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def redact_text(text: str) -> str:

@@ -12,6 +12,7 @@ from tandem_runtime.eventloop import settle_collector
 from tandem_runtime.health import Health
 from tandem_runtime.progress import beating
 from tandem_runtime.shutdown import stop_on_signals
+from tandem_runtime.slow_clients import bounded_http
 
 
 def serve(
@@ -23,11 +24,16 @@ def serve(
     stopping: asyncio.Event | None = None,
     drain_seconds: int = 10,
     access_log: bool = True,
+    arrival_seconds: float = 10,
+    keep_alive_seconds: int = 5,
+    connection_limit: int | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in progress for at most `drain_seconds`, and return.
 
     `health` beats with the event loop and is ready exactly while the port accepts requests. `stopping` is set by
     the signal: answers that last, such as event streams, watch it and end.
+    A request has to arrive in `arrival_seconds`; an idle connection is closed after `keep_alive_seconds`; with more
+    than `connection_limit` connections requests are answered 503 without asking `app`.
     A port that is taken, or a lifespan that fails, ends the process with status 3.
     """
     config = uvicorn.Config(
@@ -37,6 +43,10 @@ def serve(
         log_config=None,  # the process's own logging is already set
         access_log=access_log,
         server_header=False,
+        proxy_headers=False,  # it would believe whatever comes from this machine
+        http=bounded_http(arrival_seconds),
+        timeout_keep_alive=keep_alive_seconds,
+        limit_concurrency=connection_limit,
         timeout_graceful_shutdown=drain_seconds,
     )
     server = _Server(config, health)

@@ -1,6 +1,8 @@
 """Settings that every process shares, and how wrong ones are reported."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 PREFIX = "TANDEM_"
+SECRETS_DIRECTORY = "TANDEM_SECRETS_DIRECTORY"
 
 
 def _must_be_an_origin(url: str) -> str:
@@ -48,16 +51,35 @@ SettingsT = TypeVar("SettingsT", bound=RuntimeSettings)
 
 
 def load_settings(settings_class: type[SettingsT]) -> SettingsT:
-    """Read the settings from the environment.
+    """Read the settings from the environment, and from the files of TANDEM_SECRETS_DIRECTORY named as its variables.
 
-    Wrong settings end the process: one line on stderr per variable, exit status 2. Values are never printed.
+    A variable goes before a file. Wrong settings end the process: one line on stderr per variable, exit status 2.
+    Values are never printed.
     """
     try:
-        return settings_class()
+        return settings_class(_secrets_dir=secrets_directory())
     except ValidationError as error:
         _refuse([_explain(detail) for detail in error.errors(include_input=False, include_url=False)])
     except SettingsError as error:
         _refuse([str(error)])
+
+
+def secrets_directory() -> Path | None:
+    """The folder that secrets are mounted in, as files; None when they are all in the environment."""
+    if not (name := os.environ.get(SECRETS_DIRECTORY)):
+        return None
+    if not (directory := Path(name)).is_dir():
+        _refuse([f"{SECRETS_DIRECTORY}: must be a folder"])
+    return directory
+
+
+def setting(name: str) -> str | None:
+    """One variable, or the file of its name: for what only a single command reads, past a service's settings."""
+    if (value := os.environ.get(name)) is not None:
+        return value
+    directory = secrets_directory()
+    file = directory / name if directory else None
+    return file.read_text().strip() if file and file.is_file() else None
 
 
 def _explain(detail: ErrorDetails) -> str:

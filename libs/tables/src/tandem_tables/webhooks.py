@@ -4,6 +4,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     DateTime,
     ForeignKey,
     Integer,
@@ -39,6 +40,7 @@ class Endpoint(Table):
     state: Mapped[str] = mapped_column(String(16), server_default=text("'enabled'"))
     disabled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     disabled_reason: Mapped[str] = mapped_column(String(500), server_default=text("''"))
+    is_held: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     created_at: Mapped[CreatedAt]
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     last_success_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

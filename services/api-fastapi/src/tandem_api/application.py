@@ -1,18 +1,21 @@
 """The FastAPI application and what it holds while it serves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 
 import httpx
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.middleware.cors import CORSMiddleware
 from tandem_runtime.health import Health
 from tandem_runtime.http_metrics import HttpMetrics, route_templates
 
 from tandem_api.addresses.endpoints import router as addresses
 from tandem_api.catalog.endpoints import router as catalogue
+from tandem_api.catalog.remembered_answers import RememberedAnswers
+from tandem_api.catalog.search_endpoints import router as search
 from tandem_api.content.endpoints import router as content
 from tandem_api.database import Database
 from tandem_api.documentation import serve_documentation
@@ -26,13 +29,35 @@ from tandem_api.orders.endpoints import router as orders
 from tandem_api.orders.stream_endpoints import router as order_events
 from tandem_api.orders.streams import Streams
 from tandem_api.orders.wakeups import Wakeups
+from tandem_api.partners.endpoints import router as partners
 from tandem_api.problems.endpoints import router as problem_pages
 from tandem_api.problems.handlers import handle_problems
+from tandem_api.rate_limits.admission import limit_rate
+from tandem_api.rate_limits.classes import RouteClass, route_classes
+from tandem_api.rate_limits.limiter import RateLimiter
 from tandem_api.settings import Settings
+from tandem_api.transport.admission import Admission
 from tandem_api.transport.arrival import Arrival
 from tandem_api.transport.body_limit import BodyLimit
 from tandem_api.transport.deadline import Deadline
+from tandem_api.transport.methods import Methods, allowed_methods
+from tandem_api.transport.security_headers import SecurityHeaders
 from tandem_api.webhooks.endpoints import router as webhooks
+
+# What a script in a browser may read of an answer, beside what it always may.
+EXPOSED_HEADERS = (
+    "Age",
+    "Deprecation",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+)
 
 
 def create_app(settings: Settings, health: Health | None = None, stopping: asyncio.Event | None = None) -> FastAPI:
@@ -60,19 +85,35 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
         telemetry={"operation_spans": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
-    v1 = APIRouter(prefix="/v1")
-    for router in (catalogue, content, orders, order_events, customers, addresses, webhooks):
+    v1 = APIRouter(prefix="/v1", dependencies=[Depends(limit_rate)])
+    for router in (catalogue, search, content, orders, order_events, customers, addresses, partners, webhooks):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(problem_pages)
-    serve_documentation(app)
+    serve_documentation(app, settings.admin_url)
     app.openapi = describer(app, settings)  # type: ignore[method-assign]
     handle_problems(app, settings.api_url)
     template = route_templates(lambda: iter_route_contexts(app.routes))
+    app.state.route_class = route_classes(app.openapi, template)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     app.add_middleware(Deadline, seconds=settings.request_seconds, api_url=settings.api_url)
-    app.add_middleware(Arrival, api_url=settings.api_url, route_template=template)
+    app.add_middleware(Admission, limit=settings.request_limit, api_url=settings.api_url)
+    app.add_middleware(RememberedAnswers, route_template=template, api_url=settings.api_url)
+    app.add_middleware(Methods, route_template=template, allowed=allowed_methods(lambda: _routes(app)))
+    app.add_middleware(SecurityHeaders, https=settings.api_url.startswith("https:"))
+    app.add_middleware(
+        Arrival, api_url=settings.api_url, route_template=template, trusted_proxies=settings.trusted_proxy_count
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("Authorization", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-Request-ID"),
+            expose_headers=EXPOSED_HEADERS,
+            max_age=3600,
+        )
     app.add_middleware(HttpMetrics, route_template=template)
     return app
 
@@ -90,17 +131,19 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
         app.state.cache = cache
         app.state.feed = feed
         app.state.catalogue = cache.catalogue
+        keys = SigningKeys(
+            client,
+            settings.keys_url,
+            refetch_seconds=settings.jwks_refetch_seconds,
+            maximum_age_seconds=settings.jwks_maximum_age_seconds,
+        )
         app.state.identity = Identity(
-            keys=SigningKeys(
-                client,
-                settings.keys_url,
-                refetch_seconds=settings.jwks_refetch_seconds,
-                maximum_age_seconds=settings.jwks_maximum_age_seconds,
-            ),
+            keys=keys,
             refused=cache.refused,
             issuer=settings.issuer,
             audience=settings.token_audience,
         )
+        app.state.rate_limiter = _rate_limiter(settings)
         streams = Streams(database, wakeups, cache.refused, settings.event_stream_heartbeat_seconds)
         app.state.streams = streams
         try:
@@ -108,6 +151,7 @@ async def serving(app: FastAPI, settings: Settings, health: Health, stopping: as
                 _running(feed.run()),
                 _running(_close_streams(cache, stopping)),
                 _running(streams.look_up()),
+                _running(keys.keep()),
             ):
                 yield
         finally:
@@ -139,4 +183,23 @@ def _feed(cache: Cache, settings: Settings) -> Feed:
         retry_seconds=settings.feed_retry_seconds,
         silence_seconds=settings.feed_silence_seconds,
         reload_seconds=settings.feed_reload_seconds,
+    )
+
+
+def _routes(app: FastAPI) -> Iterator[tuple[str | None, Iterable[str]]]:
+    for context in iter_route_contexts(app.routes):
+        yield context.path, getattr(context.original_route, "methods", None) or ()
+
+
+def _rate_limiter(settings: Settings) -> RateLimiter:
+    limits = {
+        RouteClass.CATALOGUE: settings.rate_limit_catalogue,
+        RouteClass.READS: settings.rate_limit_reads,
+        RouteClass.WRITES: settings.rate_limit_writes,
+        RouteClass.STREAMS: settings.rate_limit_streams,
+    }
+    return RateLimiter(
+        {route_class: limit for route_class, limit in limits.items() if limit is not None},
+        store_url=settings.rate_limit_store_url.get_secret_value(),
+        store_seconds=settings.rate_limit_store_seconds,
     )

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from tandem_tables.hints import OutboxHint
 
+from tandem_api.pool import short_queue
 from tandem_api.settings import Settings
 
 # What a database that is away, overloaded or restarting looks like: nothing is wrong with the request.
@@ -69,6 +70,7 @@ def _engine(settings: Settings) -> AsyncEngine:
     lock_ms = round(settings.database_lock_seconds * 1000)
     engine = create_async_engine(
         make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg"),
+        poolclass=short_queue(settings.database_queue),
         pool_size=settings.database_pool_size,
         hide_parameters=True,  # they would end in logs: payment tokens are among them
         max_overflow=0,  # a request waits for a connection, briefly; it never makes more of them

@@ -15,13 +15,18 @@ REDIRECT_PATH = "/docs/oauth2-redirect"
 ASSETS_PATH = "/docs/assets"
 
 
-def serve_documentation(app: FastAPI) -> None:
-    """Add /docs, with a login by authorization code and PKCE."""
+def serve_documentation(app: FastAPI, admin_url: str) -> None:
+    """Add /docs, with a login by authorization code and PKCE at `admin_url`."""
+    # Swagger UI's pages start by a script of their own, and its styles are everywhere.
+    policy = {
+        "Content-Security-Policy": "default-src 'none'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        f"style-src 'self' 'unsafe-inline'; connect-src 'self' {admin_url}; frame-ancestors 'none'"
+    }
     app.mount(ASSETS_PATH, StaticFiles(directory=_assets()), name="docs-assets")
 
     @app.get("/docs", include_in_schema=False)
     async def swagger_ui() -> HTMLResponse:
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url="/openapi.json",
             title=app.title,
             swagger_js_url=f"{ASSETS_PATH}/swagger-ui-bundle.js",
@@ -35,10 +40,14 @@ def serve_documentation(app: FastAPI) -> None:
             },
             swagger_ui_parameters={"persistAuthorization": False, "tryItOutEnabled": True},
         )
+        page.headers.update(policy)
+        return page
 
     @app.get(REDIRECT_PATH, include_in_schema=False)
     async def oauth2_redirect() -> HTMLResponse:
-        return get_swagger_ui_oauth2_redirect_html()
+        page = get_swagger_ui_oauth2_redirect_html()
+        page.headers.update(policy)
+        return page
 
 
 def _assets() -> Path:

@@ -31,6 +31,9 @@ def main() -> None:
                 health=health,
                 stopping=stopping,
                 drain_seconds=settings.graceful_seconds,
+                arrival_seconds=settings.request_seconds,
+                keep_alive_seconds=settings.keep_alive_seconds,
+                connection_limit=settings.connection_limit,
                 access_log=False,  # `transport.arrival` writes a better line
             )
         finally:

@@ -1,9 +1,19 @@
 """What the API takes from its environment, as TANDEM_<NAME>."""
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from limits import RateLimitItem, parse
+from pydantic import BeforeValidator, Field, InstanceOf, SecretStr, model_validator
 from tandem_runtime.settings import Origin, RuntimeSettings
+
+
+def _rate(text: object) -> RateLimitItem | None:
+    """What `limits` makes of such as "60/minute"; of nothing, no limit."""
+    return parse(str(text)) if text else None
+
+
+Rate = Annotated[InstanceOf[RateLimitItem] | None, BeforeValidator(_rate)]
 
 
 class Settings(RuntimeSettings):
@@ -15,6 +25,25 @@ class Settings(RuntimeSettings):
     # Until an answer begins; event streams may then go on.
     request_seconds: float = Field(default=10, gt=0)
     body_limit_bytes: int = Field(default=65_536, ge=1024)
+    # In progress at once; whoever comes then is told to come again. Event streams have limits of their own.
+    request_limit: int = Field(default=500, ge=1)
+    # More than all limits together: beyond it the server answers without looking.
+    connection_limit: int = Field(default=10_000, ge=1)
+    # Longer than a proxy keeps its idle connections: it must not send a request into one that we are closing.
+    keep_alive_seconds: int = Field(default=75, ge=1)
+    # Origins of browser applications that may call the API, as JSON: ["https://shop.example.com"].
+    cors_origins: tuple[Origin, ...] = ()
+    # The proxies before the API, each of which appends to X-Forwarded-For: which address the limits are about.
+    trusted_proxy_count: int = Field(default=0, ge=0)
+
+    # What a client may ask for: a customer by their token, without one an address. Empty: as much as it likes.
+    rate_limit_catalogue: Rate = Field(default="600/minute", validate_default=True)
+    rate_limit_reads: Rate = Field(default="300/minute", validate_default=True)
+    rate_limit_writes: Rate = Field(default="60/minute", validate_default=True)
+    rate_limit_streams: Rate = Field(default="30/minute", validate_default=True)
+    # redis:// or rediss://: counted for all pods together. Without it each pod counts for itself.
+    rate_limit_store_url: SecretStr = SecretStr("")
+    rate_limit_store_seconds: float = Field(default=0.1, gt=0)
 
     api_url: Origin = "http://127.0.0.1:8001"
     admin_url: Origin = "http://127.0.0.1:8000"
@@ -28,6 +57,8 @@ class Settings(RuntimeSettings):
 
     database_url: SecretStr
     database_pool_size: int = Field(default=10, ge=1)
+    # So many requests may wait for one of its connections.
+    database_queue: int = Field(default=100, ge=1)
     database_pool_wait_seconds: float = Field(default=2, gt=0)
     database_connect_seconds: int = Field(default=3, ge=2)  # libpq takes no less than 2
     database_statement_seconds: float = Field(default=5, gt=0)
@@ -40,6 +71,8 @@ class Settings(RuntimeSettings):
     # A consumer that no broker has answered for so long is replaced.
     feed_silence_seconds: float = Field(default=30, gt=0)
 
+    # What a search may take of the database.
+    search_seconds: float = Field(default=1, gt=0)
     catalogue_max_age_seconds: int = Field(default=10, ge=0)
     event_stream_heartbeat_seconds: float = Field(default=15, gt=0)
     # At once in one process, and of one customer there.

@@ -74,7 +74,7 @@ TABLES: dict[Role, dict[str, str]] = {
             "SELECT, INSERT (consumer, aggregate_type, aggregate_id, version, action, why, decided_by)"
         ),
         "webhooks_endpoint": (
-            "SELECT, INSERT, UPDATE (url, description, event_types, state, disabled_at, disabled_reason)"
+            "SELECT, INSERT, UPDATE (url, description, event_types, state, disabled_at, disabled_reason, is_held)"
         ),
         "webhooks_signingsecret": NEW_SECRETS,
         "webhooks_delivery": READ,

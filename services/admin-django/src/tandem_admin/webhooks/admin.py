@@ -33,7 +33,16 @@ class EndpointAdmin(ActsAdmin):
     list_filter = ("state", ("client", admin.RelatedOnlyFieldListFilter))
     search_fields = ("url", "description", "client__name")
     list_per_page = 50
-    told = ("state", "disabled_at", "disabled_reason", "created_at", "last_success_at", "failing_since", "not_before")
+    told = (
+        "state",
+        "disabled_at",
+        "disabled_reason",
+        "is_held",
+        "created_at",
+        "last_success_at",
+        "failing_since",
+        "not_before",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
         return Endpoint.objects.there().for_list()

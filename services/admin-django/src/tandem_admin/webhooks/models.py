@@ -35,6 +35,13 @@ class Endpoint(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.ENABLED, db_default=State.ENABLED.value)
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.CharField(max_length=500, blank=True, db_default="", default="")
+    is_held = models.BooleanField(
+        "held",
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Staff disabled it: the partner cannot enable it.",
+    )
     created_at = created_at()
     deleted_at = models.DateTimeField(null=True, editable=False)
     # The worker's.

@@ -26,13 +26,15 @@ def change_endpoint(endpoint: Endpoint) -> None:
 
 def enable(endpoint: Endpoint) -> None:
     """Send what waits, and all that happens from now on."""
-    Endpoint.objects.filter(pk=endpoint.pk).update(state=State.ENABLED, disabled_at=None, disabled_reason="")
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        state=State.ENABLED, disabled_at=None, disabled_reason="", is_held=False
+    )
 
 
 def disable(endpoint: Endpoint, reason: str) -> None:
-    """Send nothing any more; the partner can read why."""
+    """Send nothing any more until staff enable it again; the partner can read why."""
     Endpoint.objects.filter(pk=endpoint.pk, state=State.ENABLED).update(
-        state=State.DISABLED, disabled_at=timezone.now(), disabled_reason=reason
+        state=State.DISABLED, disabled_at=timezone.now(), disabled_reason=reason, is_held=True
     )
 
 

@@ -12,7 +12,7 @@ from tandem_api.identity.principal import AccountOwner, AccountReader
 from tandem_api.orders.idempotency import IDEMPOTENT, REPLAYED_HEADER, IdempotentAttempt, response
 from tandem_api.problems import types
 from tandem_api.problems.errors import not_found
-from tandem_api.problems.responses import AUTHENTICATED, Responses, problems
+from tandem_api.problems.responses import AUTHENTICATED, WITH_BODY, Responses, problems
 
 router = APIRouter(prefix="/me/addresses", tags=["customers"])
 
@@ -35,7 +35,7 @@ async def list_(customer: AccountReader, session: ReadSession) -> AddressList:
     summary="Add an address",
     status_code=status.HTTP_201_CREATED,
     response_model=Address,
-    responses=_CREATED | problems(*AUTHENTICATED, *IDEMPOTENT, types.TOO_MANY_ADDRESSES, types.BODY_TOO_LARGE),
+    responses=_CREATED | problems(*AUTHENTICATED, *IDEMPOTENT, types.TOO_MANY_ADDRESSES, *WITH_BODY),
 )
 async def add(customer: AccountOwner, attempt: IdempotentAttempt, body: PostalAddress, database: Writer) -> Response:
     """A customer's first address is the default one."""
@@ -63,7 +63,7 @@ async def get(customer: AccountReader, address_id: UUID, session: ReadSession) -
     operation_id="changeAddress",
     summary="Change an address",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(*AUTHENTICATED, types.NOT_FOUND, types.BODY_TOO_LARGE),
+    responses=problems(*AUTHENTICATED, types.NOT_FOUND, *WITH_BODY),
 )
 async def change(customer: AccountOwner, address_id: UUID, body: PostalAddress, database: Writer) -> None:
     """Replaces all of it. Orders that were placed keep the address they were placed with."""

@@ -65,7 +65,7 @@ async def list_products(
         next_cursor = b"null" if last is None else f'"{encode_cursor((sort, *last))}"'.encode()
         return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + next_cursor + b"}"
 
-    return cached(request, snapshot.etag, if_none_match, body)
+    return cached(request, snapshot.etag, if_none_match, body, snapshot.memory)
 
 
 @router.get(
@@ -85,7 +85,7 @@ async def get_product(
     if found is None:
         raise not_found("product")
     body, etag = found
-    return cached(request, etag, if_none_match, lambda: body)
+    return cached(request, etag, if_none_match, lambda: body, snapshot.memory)
 
 
 @router.get(
@@ -96,7 +96,7 @@ async def get_product(
     responses=CACHED | problems(),
 )
 async def list_categories(request: Request, snapshot: CurrentSnapshot, if_none_match: IfNoneMatch = None) -> Response:
-    return cached(request, snapshot.etag, if_none_match, lambda: snapshot.categories_json)
+    return cached(request, snapshot.etag, if_none_match, lambda: snapshot.categories_json, snapshot.memory)
 
 
 def _place_in(cursor: str, sort: Sort) -> SortKey:

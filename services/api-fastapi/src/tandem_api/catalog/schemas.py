@@ -44,5 +44,11 @@ class ProductPage(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")
 
 
+class FoundProducts(BaseModel):
+    """Products that fit, the best first."""
+
+    items: list[Product]
+
+
 class CategoryList(BaseModel):
     items: list[Category]

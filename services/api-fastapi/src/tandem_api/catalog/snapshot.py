@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tandem_contracts.payloads import Money
 
+from tandem_api.catalog.memory import Memory
 from tandem_api.catalog.schemas import Category, CategoryList, Product, Sort
 from tandem_api.metrics import CATALOGUE_PRODUCTS
 
@@ -75,11 +76,15 @@ class Snapshot:
         for product in self.products:
             self._by_category[product.category.slug].append(product)
         self._shelves: dict[tuple[str | None, Sort], Shelf] = {}
+        self.memory = Memory()
 
     def product(self, sku: str) -> tuple[bytes, str] | None:
         """JSON and ETag of a product."""
         product = self._by_sku.get(sku)
         return None if product is None else (self._json[product.id], etag_of(self._json[product.id]))
+
+    def product_json(self, product_id: UUID) -> bytes | None:
+        return self._json.get(product_id)
 
     def shelf(self, category: str | None, sort: Sort = Sort.NAME) -> Shelf:
         """The products of a category, or all; an unknown category is an empty shelf."""

@@ -6,7 +6,7 @@ from tandem_api.identity.repository import active_customer, rename
 from tandem_api.identity.schemas import Me, ProfileChange
 from tandem_api.problems import types
 from tandem_api.problems.errors import ProblemError
-from tandem_api.problems.responses import AUTHENTICATED, problems
+from tandem_api.problems.responses import AUTHENTICATED, WITH_BODY, problems
 
 router = APIRouter(tags=["customers"])
 
@@ -19,9 +19,7 @@ async def me(customer: Customer, session: ReadSession) -> Me:
     return Me.model_validate(user)
 
 
-@router.patch(
-    "/me", operation_id="changeMe", summary="Change my name", responses=problems(*AUTHENTICATED, types.BODY_TOO_LARGE)
-)
+@router.patch("/me", operation_id="changeMe", summary="Change my name", responses=problems(*AUTHENTICATED, *WITH_BODY))
 async def change_me(customer: AccountOwner, body: ProfileChange, database: Writer) -> Me:
     async with database.connection() as connection:
         changed = await rename(connection, customer.customer_id, body.name)

@@ -1,4 +1,4 @@
-"""The identity provider's public keys, fetched when needed and kept."""
+"""The identity provider's public keys, fetched ahead, when one is missing too, and kept."""
 
 import asyncio
 import time
@@ -11,6 +11,8 @@ from jwt import InvalidTokenError, PyJWK, PyJWKSet
 log = structlog.get_logger()
 
 FETCH_SECONDS = 3.0
+# A provider that did not answer may be there in a moment: both may have been started together.
+RETRY_SECONDS = 1.0
 
 
 class KeysUnavailableError(Exception):
@@ -18,7 +20,7 @@ class KeysUnavailableError(Exception):
 
 
 class SigningKeys:
-    """Keys by their id. An unknown id asks the provider again, at most every `refetch_seconds`.
+    """Keys by their id. An unknown id asks the provider again, at most every `refetch_seconds` while it answers.
 
     Keys older than `maximum_age_seconds` are fetched anew, so that one that was withdrawn ends; while the provider is
     away the old ones stay in use.
@@ -44,6 +46,14 @@ class SigningKeys:
         self._failed = False
         self._asking = asyncio.Lock()
 
+    async def keep(self) -> None:
+        """Until cancelled, fetch the keys before somebody waits for them: at the start, and before they are too old."""
+        while True:
+            async with self._asking:
+                await self._fetch()
+            ahead = max(self._maximum_age_seconds / 2, self._refetch_seconds)
+            await asyncio.sleep(self._pause() if self._failed else ahead)
+
     async def key(self, key_id: str) -> PyJWK | None:
         """The key, or None when the provider has none of this id; KeysUnavailableError when it cannot be asked."""
         if self._wanting(key_id):
@@ -58,7 +68,11 @@ class SigningKeys:
     def _wanting(self, key_id: str) -> bool:
         now = self._clock()
         stale = key_id not in self._keys or now - self._fetched > self._maximum_age_seconds
-        return stale and now - self._asked > self._refetch_seconds
+        return stale and now - self._asked >= self._pause()
+
+    def _pause(self) -> float:
+        """How long the provider is left alone."""
+        return min(RETRY_SECONDS, self._refetch_seconds) if self._failed else self._refetch_seconds
 
     async def _fetch(self) -> None:
         try:

@@ -9,7 +9,7 @@ from fastapi.security import OAuth2, SecurityScopes
 from tandem_contracts.webhooks import MANAGE_SCOPE
 
 from tandem_api.identity.principal import proven, require_scopes
-from tandem_api.identity.scopes import PARTNER_SCOPES
+from tandem_api.identity.scopes import FEED_READ, ORDERS_STATUS, PARTNER_SCOPES
 from tandem_api.identity.tokens import PartnerToken, verify_partner
 
 PARTNER_SCHEME_NAME = "partner"
@@ -27,9 +27,12 @@ async def _authenticate(
 ) -> PartnerToken:
     scheme, _, token = (authorization or "").partition(" ")
     partner = await proven(request, token.strip() if scheme.lower() == "bearer" else None, verify_partner)
+    request.state.client_id = partner.client_id  # for `transport.arrival`
     structlog.contextvars.bind_contextvars(client_id=partner.client_id)
     require_scopes(wanted, partner.scopes)
     return partner
 
 
 WebhookManager = Annotated[PartnerToken, Security(_authenticate, scopes=[MANAGE_SCOPE])]
+FeedReader = Annotated[PartnerToken, Security(_authenticate, scopes=[FEED_READ])]
+StatusReader = Annotated[PartnerToken, Security(_authenticate, scopes=[ORDERS_STATUS])]

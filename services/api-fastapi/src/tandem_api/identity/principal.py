@@ -75,7 +75,8 @@ async def _authenticate(
 ) -> AccessToken:
     identity: Identity = request.app.state.identity
     principal = await proven(request, token, verify)
-    request.state.customer_id = str(principal.customer_id)  # for `transport.arrival`
+    # For `transport.arrival`.
+    request.state.customer_id, request.state.client_id = str(principal.customer_id), principal.client_id
     structlog.contextvars.bind_contextvars(customer_id=str(principal.customer_id), client_id=principal.client_id)
     if not identity.refused.loaded:  # fail closed
         raise unavailable("The service is starting.")

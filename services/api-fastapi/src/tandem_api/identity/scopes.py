@@ -8,6 +8,9 @@ ORDERS_WRITE = "orders:write"
 ACCOUNT_READ = "account:read"
 ACCOUNT_WRITE = "account:write"
 
+ORDERS_STATUS = "orders:status"
+FEED_READ = "feed:read"
+
 SCOPES = {
     "openid": "Know who you are",
     ORDERS_READ: "See your orders and follow them",
@@ -19,6 +22,6 @@ SCOPES = {
 # What a partner's server may be allowed, in its own name.
 PARTNER_SCOPES = {
     MANAGE_SCOPE: "Subscribe to events",
-    "orders:status": "See what has become of orders",
-    "feed:read": "Follow stock and prices",
+    ORDERS_STATUS: "See what has become of orders",
+    FEED_READ: "Follow stock and prices",
 }

@@ -43,7 +43,7 @@ async def verify(token: str, keys: SigningKeys, *, issuer: str, audience: str) -
 
     Raises InvalidAccessTokenError, and KeysUnavailableError when the signature cannot be checked for the moment.
     """
-    verified = await _verify(token, keys, issuer, audience)
+    verified = await prove(token, keys, issuer=issuer, audience=audience)
     if not isinstance(verified, AccessToken):
         raise InvalidAccessTokenError("the token's subject is no customer")
     return verified
@@ -51,13 +51,14 @@ async def verify(token: str, keys: SigningKeys, *, issuer: str, audience: str) -
 
 async def verify_partner(token: str, keys: SigningKeys, *, issuer: str, audience: str) -> PartnerToken:
     """As `verify`, of a partner's token."""
-    verified = await _verify(token, keys, issuer, audience)
+    verified = await prove(token, keys, issuer=issuer, audience=audience)
     if not isinstance(verified, PartnerToken):
         raise InvalidAccessTokenError("the token's subject is no partner")
     return verified
 
 
-async def _verify(token: str, keys: SigningKeys, issuer: str, audience: str) -> AccessToken | PartnerToken:
+async def prove(token: str, keys: SigningKeys, *, issuer: str, audience: str) -> AccessToken | PartnerToken:
+    """As `verify`, of whosever token it is."""
     try:
         key = await keys.key(_key_id(token.partition(".")[0]))
         if key is None:

@@ -2,7 +2,8 @@ import json
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import APIRouter, Body, Query, Response, status
+from fastapi.openapi.models import Example as OpenAPIExample
 from pydantic import TypeAdapter
 from tandem_runtime.tracing import trace_headers
 
@@ -25,9 +26,9 @@ from tandem_api.orders.services import place_order, quote, request_cancellation
 from tandem_api.pagination import DEFAULT_PAGE, MAXIMUM_CURSOR, MAXIMUM_PAGE, decode_cursor, encode_cursor
 from tandem_api.problems import types
 from tandem_api.problems.errors import not_found
-from tandem_api.problems.responses import AUTHENTICATED, Responses, problems
+from tandem_api.problems.responses import AUTHENTICATED, WITH_BODY, Responses, problems
 
-router = APIRouter(prefix="/orders", tags=["orders"])
+router = APIRouter(tags=["orders"])
 
 _CURSOR = TypeAdapter(UUID)
 _PLACED: Responses = {
@@ -35,11 +36,27 @@ _PLACED: Responses = {
         "headers": {"Location": {"description": "path of the order", "schema": {"type": "string"}}, **REPLAYED_HEADER}
     }
 }
+_ORDER_EXAMPLES: dict[str, OpenAPIExample] = {
+    "to an address": {
+        "value": {
+            "lines": [{"sku": "MUG-0001", "quantity": 2}],
+            "shipping_address": {
+                "recipient": "Ada Lovelace",
+                "street": "Keizersgracht 1",
+                "postal_code": "1015 CJ",
+                "city": "Amsterdam",
+                "country": "NL",
+            },
+            "payment_token": "tok_visa",
+        }
+    },
+    "to the default address": {"value": {"lines": [{"sku": "MUG-0001", "quantity": 1}], "payment_token": "tok_visa"}},
+}
 _REQUESTED: Responses = {202: {"headers": REPLAYED_HEADER}}
 
 
 @router.post(
-    "",
+    "/orders",
     operation_id="placeOrder",
     summary="Place an order",
     status_code=status.HTTP_201_CREATED,
@@ -51,10 +68,15 @@ _REQUESTED: Responses = {202: {"headers": REPLAYED_HEADER}}
         types.PRODUCT_UNAVAILABLE,
         types.MIXED_CURRENCIES,
         types.PRICE_CHANGED,
-        types.BODY_TOO_LARGE,
+        *WITH_BODY,
     ),
 )
-async def place(customer: Buyer, attempt: IdempotentAttempt, body: OrderRequest, database: Writer) -> Response:
+async def place(
+    customer: Buyer,
+    attempt: IdempotentAttempt,
+    body: Annotated[OrderRequest, Body(openapi_examples=_ORDER_EXAMPLES)],
+    database: Writer,
+) -> Response:
     """Happens once per idempotency key. What follows (stock, payment, shipment) is told by the order's events."""
     async with database.writing() as connection:
         answer = await place_order(connection, customer.customer_id, attempt, body, trace_headers())
@@ -62,17 +84,17 @@ async def place(customer: Buyer, attempt: IdempotentAttempt, body: OrderRequest,
 
 
 @router.post(
-    "/quote",
+    "/quotes",
     operation_id="quoteOrder",
     summary="What an order would cost",
-    responses=problems(*AUTHENTICATED, types.PRODUCT_UNAVAILABLE, types.MIXED_CURRENCIES, types.BODY_TOO_LARGE),
+    responses=problems(*AUTHENTICATED, types.PRODUCT_UNAVAILABLE, types.MIXED_CURRENCIES, *WITH_BODY),
 )
 async def ask_price(_: Reader, body: Basket, session: ReadSession) -> Quote:
     """Prices, stock and total of this moment. Nothing is placed or set aside; no idempotency key is needed."""
     return await quote(session, body.lines)
 
 
-@router.get("", operation_id="listOrders", summary="My orders", responses=problems(*AUTHENTICATED))
+@router.get("/orders", operation_id="listOrders", summary="My orders", responses=problems(*AUTHENTICATED))
 async def list_(
     customer: Reader,
     session: ReadSession,
@@ -89,7 +111,7 @@ async def list_(
 
 
 @router.get(
-    "/{order_id}",
+    "/orders/{order_id}",
     operation_id="getOrder",
     summary="An order with its lines and timeline",
     responses=problems(*AUTHENTICATED, types.NOT_FOUND),
@@ -107,13 +129,13 @@ async def get(customer: Reader, order_id: UUID, session: ReadSession) -> Order:
 
 
 @router.post(
-    "/{order_id}/cancellation",
+    "/orders/{order_id}/cancellation",
     operation_id="requestCancellation",
     summary="Ask to cancel an order",
     status_code=status.HTTP_202_ACCEPTED,
     response_model=Cancellation,
     responses=_REQUESTED
-    | problems(*AUTHENTICATED, *IDEMPOTENT, types.NOT_FOUND, types.ORDER_NOT_CANCELLABLE, types.BODY_TOO_LARGE),
+    | problems(*AUTHENTICATED, *IDEMPOTENT, types.NOT_FOUND, types.ORDER_NOT_CANCELLABLE, *WITH_BODY),
 )
 async def cancel(
     customer: Buyer, order_id: UUID, attempt: IdempotentAttempt, body: CancellationRequest, database: Writer

@@ -11,6 +11,7 @@ from tandem_api.orders.streams import EventStream, Streams
 from tandem_api.problems import types
 from tandem_api.problems.errors import not_found
 from tandem_api.problems.responses import AUTHENTICATED, Responses, problems
+from tandem_api.rate_limits.classes import RouteClass, counted_as
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
@@ -34,6 +35,7 @@ _STREAM: Responses = {
     operation_id="followOrder",
     summary="Follow an order live",
     response_class=Response,
+    openapi_extra=counted_as(RouteClass.STREAMS),
     responses=_STREAM | problems(*AUTHENTICATED, types.NOT_FOUND, types.TOO_MANY_STREAMS),
 )
 async def follow(

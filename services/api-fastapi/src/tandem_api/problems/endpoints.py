@@ -10,6 +10,7 @@ from tandem_api.problems.types import PROBLEM_TYPES, ProblemType
 
 router = APIRouter(prefix="/problems", include_in_schema=False)
 
+_POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -32,7 +33,7 @@ async def list_problems() -> HTMLResponse:
         for problem in sorted(PROBLEM_TYPES.values(), key=lambda problem: (problem.status, problem.slug))
     )
     body = f"<h1>Problems</h1><p>Every error of the API is one of these.</p><ul>{rows}</ul>"
-    return HTMLResponse(_PAGE.format(title="Problems", body=body))
+    return HTMLResponse(_PAGE.format(title="Problems", body=body), headers=_POLICY)
 
 
 @router.get("/{slug}", response_class=HTMLResponse)
@@ -40,7 +41,7 @@ async def explain_problem(slug: str) -> HTMLResponse:
     problem = PROBLEM_TYPES.get(slug)
     if problem is None:
         raise not_found("problem type")
-    return HTMLResponse(_PAGE.format(title=escape(problem.title), body=_explanation(problem)))
+    return HTMLResponse(_PAGE.format(title=escape(problem.title), body=_explanation(problem)), headers=_POLICY)
 
 
 def _explanation(problem: ProblemType) -> str:

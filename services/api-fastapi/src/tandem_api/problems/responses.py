@@ -5,10 +5,13 @@ from typing import Any
 
 from tandem_api.problems.schemas import MEDIA_TYPE
 from tandem_api.problems.types import (
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
     CUSTOMER_DEACTIVATED,
     INSUFFICIENT_SCOPE,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    RATE_LIMITED,
     UNAUTHENTICATED,
     UNAVAILABLE,
     ProblemType,
@@ -16,7 +19,8 @@ from tandem_api.problems.types import (
 
 Responses = dict[int | str, dict[str, Any]]
 
-ALWAYS = (INVALID_REQUEST, UNAVAILABLE, INTERNAL_ERROR)
+ALWAYS = (INVALID_REQUEST, RATE_LIMITED, UNAVAILABLE, INTERNAL_ERROR)
+WITH_BODY = (BAD_REQUEST, BODY_TOO_LARGE)
 AUTHENTICATED = (UNAUTHENTICATED, INSUFFICIENT_SCOPE, CUSTOMER_DEACTIVATED)
 
 

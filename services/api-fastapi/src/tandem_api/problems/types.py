@@ -126,11 +126,24 @@ WEBHOOK_LIMIT = ProblemType(
     "There are as many endpoints as a partner may have",
     "Delete an endpoint that is not in use any more, or let one endpoint receive more types of events.",
 )
+WEBHOOK_HELD = ProblemType(
+    "webhook-held",
+    HTTPStatus.CONFLICT,
+    "The endpoint was disabled by the store",
+    "`disabled_reason` says why. Staff can enable it again when that is settled.",
+)
 WEBHOOK_DISABLED = ProblemType(
     "webhook-disabled",
     HTTPStatus.CONFLICT,
     "The endpoint is disabled",
     "Nothing is sent to a disabled endpoint. `disabled_reason` says why it is; enable it first.",
+)
+RATE_LIMITED = ProblemType(
+    "rate-limited",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many requests",
+    "The client has used up its quota. `RateLimit` tells what is left (`r`) and the seconds until it is renewed (`t`), "
+    "`RateLimit-Policy` how much there is (`q`) in which time (`w`). Wait for `Retry-After` seconds.",
 )
 UNAVAILABLE = ProblemType(
     "service-unavailable",
@@ -157,6 +170,7 @@ BY_STATUS = {
         NOT_FOUND,
         METHOD_NOT_ALLOWED,
         BODY_TOO_LARGE,
+        RATE_LIMITED,
         INTERNAL_ERROR,
         UNAVAILABLE,
     )

@@ -15,6 +15,7 @@ from tandem_runtime.tracing import context_from
 from tandem_api.problems import types
 from tandem_api.problems.errors import ProblemError, problem_response
 from tandem_api.transport import Application, Message, Receive, Scope, Send
+from tandem_api.transport.addresses import client_address, network
 
 REQUEST_ID = "X-Request-ID"
 # What a caller may choose: short, and harmless in a log.
@@ -24,12 +25,18 @@ log = structlog.get_logger()
 
 
 class Arrival:
-    """ASGI middleware; the answer to an unexpected exception is a problem without any of its text."""
+    """ASGI middleware; the answer to an unexpected exception is a problem without any of its text.
 
-    def __init__(self, app: Application, *, api_url: str, route_template: RouteTemplate) -> None:
+    The request's state has its id, the `network` it comes from, and `answer_headers` that its answer will get.
+    """
+
+    def __init__(
+        self, app: Application, *, api_url: str, route_template: RouteTemplate, trusted_proxies: int = 0
+    ) -> None:
         self._app = app
         self._api_url = api_url
         self._route_template = route_template
+        self._trusted_proxies = trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -37,7 +44,9 @@ class Arrival:
             return
         headers = Headers(scope=scope)
         request_id = _request_id(headers.get(REQUEST_ID))
-        scope.setdefault("state", {})["request_id"] = request_id
+        address = client_address(scope, self._trusted_proxies)
+        added: dict[str, str] = {}
+        scope.setdefault("state", {}).update(request_id=request_id, network=network(address), answer_headers=added)
         started = time.perf_counter()
         status: int | None = None
 
@@ -47,7 +56,8 @@ class Arrival:
                 status = message["status"]
                 answer_headers = MutableHeaders(scope=message)
                 answer_headers[REQUEST_ID] = request_id
-                if "customer_id" in scope["state"]:  # it depends on who asks
+                answer_headers.update(added)
+                if "client_id" in scope["state"]:  # it depends on who asks
                     answer_headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
@@ -71,7 +81,8 @@ class Arrival:
                     status=status,
                     seconds=round(time.perf_counter() - started, 6),
                     customer_id=scope["state"].get("customer_id"),
-                    client=(scope.get("client") or ("",))[0],
+                    client_id=scope["state"].get("client_id"),
+                    client=address,
                 )
 
 

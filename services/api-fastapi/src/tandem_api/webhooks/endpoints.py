@@ -13,7 +13,7 @@ from tandem_api.orders.idempotency import REPLAYED, Answer, IdempotentAttempt, r
 from tandem_api.pagination import DEFAULT_PAGE, MAXIMUM_CURSOR, MAXIMUM_PAGE, decode_cursor, encode_cursor
 from tandem_api.problems import types
 from tandem_api.problems.errors import not_found
-from tandem_api.problems.responses import Responses, problems
+from tandem_api.problems.responses import WITH_BODY, Responses, problems
 from tandem_api.settings import Settings
 from tandem_api.webhooks import repository, services
 from tandem_api.webhooks.schemas import (
@@ -48,7 +48,7 @@ _IDEMPOTENT = (
     types.IDEMPOTENCY_KEY_REQUIRED,
     types.IDEMPOTENCY_KEY_REUSED,
     types.REQUEST_IN_PROGRESS,
-    types.BODY_TOO_LARGE,
+    *WITH_BODY,
 )
 _REPLAYED = {REPLAYED: {"description": "`true` when it was asked before", "schema": {"type": "string"}}}
 _CREATED: Responses = {201: {"headers": _REPLAYED}}
@@ -127,7 +127,7 @@ async def get(partner: WebhookManager, endpoint_id: UUID, session: ReadSession) 
     "/endpoints/{endpoint_id}",
     operation_id="changeWebhookEndpoint",
     summary="Change, enable or disable an endpoint",
-    responses=problems(*_PARTNER, types.NOT_FOUND, types.BODY_TOO_LARGE),
+    responses=problems(*_PARTNER, types.NOT_FOUND, types.WEBHOOK_HELD, *WITH_BODY),
 )
 async def change(
     partner: WebhookManager, endpoint_id: UUID, body: EndpointChange, database: Writer, settings: ApiSettings

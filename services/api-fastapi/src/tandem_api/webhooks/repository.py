@@ -129,9 +129,15 @@ async def write(
 async def change_endpoint(
     connection: AsyncConnection, client_id: str, endpoint_id: UUID, changes: Mapping[str, Any]
 ) -> Row[Any] | None:
-    """The endpoint as it is then; None when the partner has no such one."""
+    """The endpoint as it is then; None when the partner has no such one, or it is held and would be enabled."""
     parameters = {"client_id": client_id, "endpoint_id": endpoint_id, **changes}
     return (await connection.execute(statements.CHANGE, parameters)).one_or_none()
+
+
+async def is_held(connection: AsyncConnection, client_id: str, endpoint_id: UUID) -> bool:
+    """Whether it is the partner's, and staff disabled it."""
+    held = _endpoints_of(client_id).where(Endpoint.id == endpoint_id, Endpoint.is_held)
+    return (await connection.execute(select(held.exists()))).scalar_one()
 
 
 async def delete_endpoint(connection: AsyncConnection, client_id: str, endpoint_id: UUID) -> bool:

@@ -40,7 +40,11 @@ class EndpointChange(Request):
 
 class RotationRequest(Request):
     former_valid_hours: int = Field(
-        default=24, ge=0, le=168, description="for so long messages are signed with former secrets too; 0: no longer"
+        default=24,
+        ge=0,
+        le=168,
+        strict=True,  # false is not 0: it would end secrets that are in use
+        description="for so long messages are signed with former secrets too; 0: no longer",
     )
 
 

@@ -127,6 +127,8 @@ async def change_endpoint(
         changes["event_types"] = list(dict.fromkeys(change.event_types))
     changed = await repository.change_endpoint(connection, partner.client_id, endpoint_id, changes)
     if changed is None:
+        if await repository.is_held(connection, partner.client_id, endpoint_id):
+            raise ProblemError(types.WEBHOOK_HELD)
         raise not_found("endpoint")
     return Endpoint.model_validate(changed)
 

@@ -79,6 +79,7 @@ CHANGE = text("""
             ELSE disabled_reason
         END
     WHERE id = :endpoint_id AND client_id = :client_id AND deleted_at IS NULL
+        AND NOT (is_held AND coalesce(:state, state) = 'enabled')
     RETURNING id, url, description, event_types, state, disabled_at, disabled_reason, created_at, last_success_at,
         failing_since
 """)

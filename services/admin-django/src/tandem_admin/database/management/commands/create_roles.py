@@ -1,11 +1,11 @@
 """`tandem-manage create_roles`: for a Postgres without an operator of its own, such as a laptop's."""
 
 import json
-import os
 from typing import Any
 
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
+from tandem_runtime.settings import setting
 
 from tandem_admin.database.grants import OWNER, ROLES
 from tandem_admin.database.roles import create_roles
@@ -19,8 +19,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        url = os.environ.get("TANDEM_SUPERUSER_URL")
-        passwords = json.loads(os.environ.get("TANDEM_ROLE_PASSWORDS", "{}"))
+        url = setting("TANDEM_SUPERUSER_URL")
+        passwords = json.loads(setting("TANDEM_ROLE_PASSWORDS") or "{}")
         missing = [role for role in (OWNER, *ROLES) if not passwords.get(role)]
         if not url or missing:
             raise CommandError(

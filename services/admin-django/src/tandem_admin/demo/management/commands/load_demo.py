@@ -1,10 +1,10 @@
 """`tandem-manage load_demo`: as tandem_admin, after `apply_grants`. Any number of times."""
 
-import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from tandem_runtime.settings import setting
 
 from tandem_admin.demo import services
 from tandem_admin.settings import SETTINGS
@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
 
 def _required(name: str) -> str:
-    value = os.environ.get(name)
+    value = setting(name)
     if not value:
         raise CommandError(f"Set {name}.")
     return value
