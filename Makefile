@@ -17,7 +17,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases e2e-cluster
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -88,7 +88,7 @@ lint-images: ## check the Dockerfiles and the workflows; needs Go
 	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos tests/fuzzing benchmarks
+	$(RUN) mypy $(SOURCES) tests/chaos tests/cluster tests/fuzzing benchmarks
 
 check: ## check migrations and the lock, and that events and API are what is published
 	$(RUN) tandem-contracts check
@@ -110,6 +110,15 @@ images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what el
 
 test-images: ## run the images that `make images` made against real servers (TAG=dev)
 	@TANDEM_TEST_IMAGES_TAG=$(TAG) $(PYTHON) libs/local/start.py --stop-with-parent pytest -n 0 tests/images
+
+e2e-cluster: ## the charts on the cluster of your kubeconfig, disturbed under load (LOAD='kind load docker-image')
+	@$(MAKE) --no-print-directory images TAG=e2e-1
+	@$(MAKE) --no-print-directory images TAG=e2e-2
+	@if [ -n "$(LOAD)" ]; then for service in $(IMAGES); do \
+	  $(LOAD) $${service#*:}:e2e-1 $${service#*:}:e2e-2 || exit 1; done; fi
+	@deploy/helm/dependencies
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m cluster --tag e2e-1 --new-tag e2e-2 \
+	  $(if $(RATE),--rate $(RATE)) $(if $(KEEP),--keep)
 
 image-bases: ## write the digest of today's base image into deploy/images/bases.env (asks the registry)
 	@deploy/images/pin

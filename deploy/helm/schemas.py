@@ -53,6 +53,8 @@ KNOWN: dict[str, Schema] = {
     "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "environment": {"enum": ["", "development", "test", "production"]},
+    "type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
+    "nodePort": {"type": "integer", "minimum": 0, "maximum": 65535},
     "whenUnsatisfiable": {"enum": ["DoNotSchedule", "ScheduleAnyway"]},
     "adminUrl": {"type": "string", "pattern": "^(https?://[^/]+)?$"},
     "apiUrl": {"type": "string", "pattern": "^(https?://[^/]+)?$"},

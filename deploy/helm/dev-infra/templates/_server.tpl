@@ -68,6 +68,10 @@ spec:
         fsGroup: {{ .user }}
         seccompProfile:
           type: RuntimeDefault
+      {{- with .root.Values.nodeSelector }}
+      nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       volumes:
         {{- range .scratch }}
         - name: {{ .name }}

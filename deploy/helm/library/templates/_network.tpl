@@ -9,7 +9,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  type: ClusterIP
+  type: {{ .values.service.type }}
   selector:
     {{- include "tandem.selector" . | nindent 4 }}
   ports:
@@ -17,6 +17,9 @@ spec:
       port: {{ .values.service.port }}
       targetPort: http
       appProtocol: http
+      {{- with .values.service.nodePort }}
+      nodePort: {{ . }}
+      {{- end }}
 {{- end -}}
 {{- end -}}
 
@@ -93,6 +96,21 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{- define "tandem.dns" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: kube-system
+      podSelector:
+        matchLabels:
+          k8s-app: kube-dns
+  ports:
+    - port: 53
+      protocol: UDP
+    - port: 53
+      protocol: TCP
+{{- end -}}
+
 {{/* Nothing comes in and nothing goes out but what is named here. */}}
 {{- define "tandem.networkPolicy" -}}
 {{- if .root.Values.networkPolicy.enabled -}}
@@ -107,9 +125,16 @@ spec:
   policyTypes: [Ingress, Egress]
   {{- $in := .root.Values.networkPolicy }}
   ingress:
-    {{- if and .values.service.enabled $in.clients }}
+    {{- if and .values.service.enabled (or $in.clients .test) }}
     - from:
-        {{- toYaml $in.clients | nindent 8 }}
+        {{- with $in.clients }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+        {{- if .test }}
+        - podSelector:
+            matchLabels:
+              {{- include "tandem.selector" (merge (dict "component" (printf "%s-test" .component)) (omit . "component")) | nindent 14 }}
+        {{- end }}
       ports:
         - port: http
           protocol: TCP
@@ -122,18 +147,7 @@ spec:
           protocol: TCP
     {{- end }}
   egress:
-    - to:
-        - namespaceSelector:
-            matchLabels:
-              kubernetes.io/metadata.name: kube-system
-          podSelector:
-            matchLabels:
-              k8s-app: kube-dns
-      ports:
-        - port: 53
-          protocol: UDP
-        - port: 53
-          protocol: TCP
+    {{- include "tandem.dns" . | nindent 4 }}
     {{- range .values.egress }}
     {{- include "tandem.peer" (merge (dict "peer" .) $) | nindent 4 }}
     {{- end }}

@@ -1,6 +1,6 @@
 {{/* All that a running process needs, as one stream of documents. */}}
 {{- define "tandem.workload" -}}
-{{- $parts := list "tandem.serviceAccount" "tandem.deployment" "tandem.service" "tandem.autoscaler" "tandem.disruptionBudget" "tandem.networkPolicy" "tandem.route" "tandem.ingress" "tandem.podMonitor" -}}
+{{- $parts := list "tandem.serviceAccount" "tandem.deployment" "tandem.service" "tandem.autoscaler" "tandem.disruptionBudget" "tandem.networkPolicy" "tandem.route" "tandem.ingress" "tandem.podMonitor" "tandem.test" -}}
 {{- range $parts }}
 {{- with include . $ | trim }}
 ---

@@ -38,6 +38,8 @@ class Settings(RuntimeSettings):
     admin_url: Origin = "http://127.0.0.1:8000"
     # Where staff work, such as a host that only the company's network reaches; without it, at `admin_url` too.
     staff_url: Origin | None = None
+    # A name by which pods find the keys of tokens, where they cannot call `admin_url`; nothing else is answered there.
+    keys_host: str = ""
     api_url: Origin = "http://127.0.0.1:8001"
     # Where a trace can be looked at, such as https://traces.example.com/{trace_id}; without it there are no links.
     trace_url: str = ""
