@@ -17,7 +17,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases e2e-cluster
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases kind-up kind-down secrets e2e-cluster
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -110,6 +110,15 @@ images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what el
 
 test-images: ## run the images that `make images` made against real servers (TAG=dev)
 	@TANDEM_TEST_IMAGES_TAG=$(TAG) $(PYTHON) libs/local/start.py --stop-with-parent pytest -n 0 tests/images
+
+kind-up: ## a kind cluster for `skaffold dev`
+	@kind create cluster --config deploy/kind/cluster.yaml
+
+kind-down: ## remove it
+	@kind delete cluster --name tandem
+
+secrets: ## the Secrets of a development cluster, for kubectl apply
+	$(RUN) tandem secrets
 
 e2e-cluster: ## the charts on the cluster of your kubeconfig, disturbed under load (LOAD='kind load docker-image')
 	@$(MAKE) --no-print-directory images TAG=e2e-1

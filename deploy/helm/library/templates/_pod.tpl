@@ -4,7 +4,7 @@ image: {{ include "tandem.image" . }}
 imagePullPolicy: {{ include "tandem.global" (dict "root" .root "path" "image.pullPolicy") | default "IfNotPresent" }}
 securityContext:
   allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
+  readOnlyRootFilesystem: {{ and .root.Values.readOnlyRootFilesystem (ne (get (.root.Values.global | default dict) "readOnlyRootFilesystem" | toString) "false") }}
   capabilities:
     drop: [ALL]
 {{- end -}}

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import httpx
 
 from tandem_local.credentials import Credentials
+from tandem_local.logins import CUSTOMER, STAFF, Logins
 from tandem_local.progress import Progress
 from tandem_local.scenario import customer as app
 from tandem_local.scenario.browser import Browser, UnexpectedPageError
 from tandem_local.scenario.customer import Customer, Entry
 from tandem_local.scenario.staff import Staff
 from tandem_local.spans import Span, SpanStore
-from tandem_local.system import CUSTOMER, STAFF
 from tandem_local.waterfall import waterfall
 
 # Spans leave their processes in batches; the last one of a trace may take a moment.
@@ -37,7 +37,7 @@ class Scene(Protocol):
     @property
     def api_url(self) -> str: ...
     @property
-    def credentials(self) -> Credentials: ...
+    def credentials(self) -> Credentials | Logins: ...
     @property
     def spans(self) -> SpanStore | None:
         """What its processes send; none when they send it elsewhere."""
