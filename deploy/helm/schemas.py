@@ -38,12 +38,11 @@ PEERS: Schema = {
 }
 KAFKA: Schema = {
     "type": "object",
-    "required": ["consumerGroup", "topic", "partitions", "lagPerPod"],
+    "required": ["consumerGroup", "topics", "lagPerPod"],
     "additionalProperties": False,
     "properties": {
         "consumerGroup": TEXT,
-        "topic": TEXT,
-        "partitions": {"type": "integer", "minimum": 1},
+        "topics": {"type": "object", "minProperties": 1, "additionalProperties": {"type": "integer", "minimum": 1}},
         "lagPerPod": {"type": "integer", "minimum": 1},
     },
 }

@@ -39,8 +39,10 @@ spec:
   {{- fail (printf "%s: autoscaling.maxReplicas is below minReplicas" .component) -}}
 {{- end -}}
 {{- if $scaling.kafka -}}
-{{- if gt (int $scaling.maxReplicas) (int $scaling.kafka.partitions) -}}
-  {{- fail (printf "%s: autoscaling.maxReplicas is %v, but %s has %v partitions: more pods would have nothing to do" .component $scaling.maxReplicas $scaling.kafka.topic $scaling.kafka.partitions) -}}
+{{- $partitions := 0 -}}
+{{- range values $scaling.kafka.topics }}{{ $partitions = max $partitions (int .) }}{{ end -}}
+{{- if gt (int $scaling.maxReplicas) (int $partitions) -}}
+  {{- fail (printf "%s: autoscaling.maxReplicas is %v, but its topics have %v partitions at most: more pods would have nothing to do" .component $scaling.maxReplicas $partitions) -}}
 {{- end }}
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
@@ -52,14 +54,16 @@ spec:
   minReplicaCount: {{ $scaling.minReplicas }}
   maxReplicaCount: {{ $scaling.maxReplicas }}
   triggers:
+    {{- range $topic, $_ := $scaling.kafka.topics }}
     - type: kafka
       metadata:
-        bootstrapServers: {{ include "tandem.global" (dict "root" .root "path" "kafka.bootstrapServers") | required (printf "%s: kafka.bootstrapServers is needed for scaling" .component) }}
+        bootstrapServers: {{ include "tandem.global" (dict "root" $.root "path" "kafka.bootstrapServers") | required (printf "%s: kafka.bootstrapServers is needed for scaling" $.component) }}
         consumerGroup: {{ $scaling.kafka.consumerGroup }}
-        topic: {{ $scaling.kafka.topic }}
+        topic: {{ $topic }}
         lagThreshold: {{ $scaling.kafka.lagPerPod | quote }}
         # A group that has committed nothing yet begins at the beginning, as our consumers do.
         offsetResetPolicy: earliest
+    {{- end }}
 {{- else }}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
