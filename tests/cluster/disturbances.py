@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from cluster.installation import INFRA, OF_TANDEM, RELEASE, Installation
-from cluster.kubernetes import objects, run
+from cluster.kubernetes import nodes, run
 
 SERVED = ("admin", "api")
 
@@ -53,7 +53,7 @@ def _delete_pods(installation: Installation, deployment: str) -> None:
 
 def _node_beside(installation: Installation) -> str:
     """A node on which the infrastructure is not; none where there is one only."""
-    names = [node["metadata"]["name"] for node in objects("nodes")]
+    names = [node["metadata"]["name"] for node in nodes()]
     homes = {
         pod["spec"]["nodeName"] for pod in installation.namespace.objects("pods", f"app.kubernetes.io/instance={INFRA}")
     }

@@ -12,7 +12,7 @@ from tandem_local.credentials import SUPERUSER, Credentials
 from tandem_local.ports import free_port
 from tandem_local.programs import database_url
 
-from cluster.kubernetes import KubernetesError, Namespace, objects
+from cluster.kubernetes import KubernetesError, Namespace, nodes, objects
 
 CHARTS = Path(__file__).parents[2] / "deploy" / "helm"
 VALUES = (CHARTS / "tandem" / "ci" / "dev.yaml", Path(__file__).with_name("values.yaml"))
@@ -111,8 +111,7 @@ class Installation:
 
 def planned(namespace: Namespace, credentials: Credentials) -> Installation:
     """An installation yet to be made, on node ports that nobody has."""
-    nodes = objects("nodes")
-    home = nodes[0]
+    home = nodes()[0]
     taken = {port.get("nodePort") for service in objects("services", "--all-namespaces") for port in _ports(service)}
     admin_port, api_port = Random().sample([port for port in NODE_PORTS if port not in taken], 2)
     addresses = {one["type"]: one["address"] for one in home["status"]["addresses"]}

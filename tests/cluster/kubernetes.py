@@ -36,6 +36,16 @@ def objects(*arguments: str) -> list[dict[str, Any]]:
     return items
 
 
+def nodes() -> list[dict[str, Any]]:
+    """Those that pods may be placed on, by name."""
+    found = [
+        node
+        for node in objects("nodes")
+        if not any(taint["effect"].startswith("No") for taint in node["spec"].get("taints", []))
+    ]
+    return sorted(found, key=lambda node: str(node["metadata"]["name"]))
+
+
 @dataclass(frozen=True)
 class Namespace:
     name: str
