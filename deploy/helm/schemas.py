@@ -51,6 +51,7 @@ KNOWN: dict[str, Schema] = {
     "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
     "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "securityProtocol": {"enum": ["", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]},
     "environment": {"enum": ["", "development", "test", "production"]},
     "type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "nodePort": {"type": "integer", "minimum": 0, "maximum": 65535},

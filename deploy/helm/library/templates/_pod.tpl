@@ -17,9 +17,10 @@ A secret is never a value of a chart: only where it is.
 {{- $settings := dict "TANDEM_ENVIRONMENT" (include "tandem.global" (dict "root" .root "path" "environment") | default "production") -}}
 {{- $_ := set $settings "TANDEM_OPERATIONS_HOST" "0.0.0.0" -}}
 {{- $_ := set $settings "TANDEM_OPERATIONS_PORT" "9000" -}}
-{{- range $name, $path := dict "TANDEM_ADMIN_URL" "adminUrl" "TANDEM_API_URL" "apiUrl" "TANDEM_KAFKA_BOOTSTRAP_SERVERS" "kafka.bootstrapServers" "OTEL_EXPORTER_OTLP_ENDPOINT" "otlp.endpoint" -}}
+{{- range $name, $path := dict "TANDEM_ADMIN_URL" "adminUrl" "TANDEM_API_URL" "apiUrl" "TANDEM_KAFKA_BOOTSTRAP_SERVERS" "kafka.bootstrapServers" "TANDEM_KAFKA_SECURITY_PROTOCOL" "kafka.securityProtocol" "OTEL_EXPORTER_OTLP_ENDPOINT" "otlp.endpoint" -}}
   {{- with include "tandem.global" (dict "root" $.root "path" $path) }}{{ $_ := set $settings $name . }}{{ end -}}
 {{- end -}}
+{{- if include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}{{ $_ := set $settings "TANDEM_KAFKA_CA_FILE" "/etc/tandem/kafka/ca.crt" }}{{ end -}}
 {{- range $name, $value := .values.settings }}{{ $_ := set $settings $name $value }}{{ end -}}
 {{- range $name := keys $settings | sortAlpha }}
 - name: {{ $name }}
@@ -76,6 +77,14 @@ volumes:
   - name: tmp
     emptyDir:
       sizeLimit: {{ .values.tmpSize }}
+  {{- with include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}
+  - name: kafka-ca
+    secret:
+      secretName: {{ . }}
+      items:
+        - key: ca.crt
+          path: ca.crt
+  {{- end }}
   {{- with .values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -84,6 +93,11 @@ volumes:
 {{- define "tandem.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp
+{{- if include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}
+- name: kafka-ca
+  mountPath: /etc/tandem/kafka
+  readOnly: true
+{{- end }}
 {{- with .values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}

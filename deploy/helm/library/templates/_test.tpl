@@ -40,7 +40,7 @@ spec:
         limits:
           memory: 64Mi
       volumeMounts:
-        {{- include "tandem.volumeMounts" (dict "values" dict) | nindent 8 }}
+        {{- include "tandem.volumeMounts" (dict "root" $.root "values" dict) | nindent 8 }}
 {{- if $.root.Values.networkPolicy.enabled }}
 ---
 apiVersion: networking.k8s.io/v1

@@ -24,8 +24,6 @@ class Settings(RuntimeSettings):
     database_statement_timeout: int = Field(default=15, ge=0)
     database_lock_timeout: int = Field(default=5, ge=0)
 
-    kafka_bootstrap_servers: str = "127.0.0.1:9092"
-
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     threads: int = Field(default=8, ge=1, le=128)

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 from pydantic import BeforeValidator, Field, InstanceOf, SecretStr, model_validator
-from tandem_runtime.settings import Origin, RuntimeSettings
+from tandem_runtime.kafka import KafkaSettings
+from tandem_runtime.settings import Origin
 
 
 def _rate(text: object) -> RateLimitItem | None:
@@ -16,7 +17,7 @@ def _rate(text: object) -> RateLimitItem | None:
 Rate = Annotated[InstanceOf[RateLimitItem] | None, BeforeValidator(_rate)]
 
 
-class Settings(RuntimeSettings):
+class Settings(KafkaSettings):
     """The API's settings; durations are in seconds. Port 0 takes any free one."""
 
     host: str = "127.0.0.1"
@@ -64,7 +65,6 @@ class Settings(RuntimeSettings):
     database_statement_seconds: float = Field(default=5, gt=0)
     database_lock_seconds: float = Field(default=2, gt=0)
 
-    kafka_bootstrap_servers: str
     # Events renew the cache; and from time to time all of it is read again, whatever they said.
     feed_reload_seconds: float = Field(default=300, gt=0)
     feed_retry_seconds: float = Field(default=5, gt=0)
