@@ -88,7 +88,7 @@ lint-images: ## check the Dockerfiles and the workflows; needs Go
 	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos tests/cluster tests/fuzzing benchmarks
+	$(RUN) mypy $(SOURCES) tests/chaos tests/charts tests/cluster tests/fuzzing benchmarks
 
 check: ## check migrations and the lock, and that events and API are what is published
 	$(RUN) tandem-contracts check

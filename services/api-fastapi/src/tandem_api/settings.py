@@ -22,7 +22,7 @@ class Settings(KafkaSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=0, le=65535)
-    # After SIGTERM it goes on for so long, and sends clients to other connections; then it finishes what is in progress.
+    # After SIGTERM it goes on for so long, and sends clients to other connections; then it finishes what it has begun.
     leave_seconds: float = Field(default=0, ge=0)
     graceful_seconds: int = Field(default=20, ge=1)
     # Until an answer begins; event streams may then go on.
