@@ -1,23 +1,25 @@
-"""Writes each chart's values.schema.json from its values.yaml: what is there has a type, what is not there is refused.
-
-`python deploy/helm/schemas.py` writes; with `--check` it says which file is not up to date, and changes nothing.
-"""
+"""Each chart's values.schema.json, made from values.yaml: what is there has a type, what is not is refused."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-HERE = Path(__file__).parent
-CHARTS = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra")
+from charts.rendering import CHARTS
+
+NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra")
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
 OPEN: Schema = {"type": "object"}
+OF_TYPE: dict[type, Schema] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer", "minimum": 0},
+    str: TEXT,
+    list: {"type": "array"},
+}
 PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
-COUNT: Schema = {"type": "integer", "minimum": 0}
 # A number would be written as 1e+06: settings are text.
 SETTINGS: Schema = {
     "type": "object",
@@ -79,19 +81,9 @@ def schema_of(value: Any, key: str = "", path: tuple[str, ...] = ()) -> Schema:
         return {"type": "object", "additionalProperties": TEXT}
     if key in KNOWN:
         return KNOWN[key]
-    match value:
-        case bool():
-            return {"type": "boolean"}
-        case int():
-            return COUNT
-        case str():
-            return TEXT
-        case list():
-            return {"type": "array"}
-        case dict() if value:
-            return closed({name: schema_of(part, name, (*path, name)) for name, part in value.items()})
-        case _:
-            return OPEN
+    if isinstance(value, dict) and value:
+        return closed({name: schema_of(part, name, (*path, name)) for name, part in value.items()})
+    return OF_TYPE.get(type(value), OPEN)
 
 
 def closed(properties: dict[str, Schema]) -> Schema:
@@ -99,7 +91,7 @@ def closed(properties: dict[str, Schema]) -> Schema:
 
 
 def chart_schema(chart: str) -> Schema:
-    values = yaml.safe_load((HERE / chart / "values.yaml").read_text())
+    values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text())
     schema = schema_of(values)
     properties = schema["properties"]
     if chart == "tandem":
@@ -133,18 +125,17 @@ def chart_schema(chart: str) -> Schema:
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"Values of the chart {chart}", **schema}
 
 
-def main() -> None:
-    stale = []
-    for chart in CHARTS:
-        file, text = HERE / chart / "values.schema.json", json.dumps(chart_schema(chart), indent=2) + "\n"
-        if "--check" in sys.argv:
-            if not file.exists() or file.read_text() != text:
-                stale.append(str(file))
-        else:
-            file.write_text(text)
-    if stale:
-        sys.exit(f"not up to date (python deploy/helm/schemas.py): {', '.join(stale)}")
+def write() -> None:
+    for file, text in _made():
+        file.write_text(text)
 
 
-if __name__ == "__main__":
-    main()
+def stale() -> list[Path]:
+    """The files that are not what they should be."""
+    return [file for file, text in _made() if not file.exists() or file.read_text() != text]
+
+
+def _made() -> list[tuple[Path, str]]:
+    return [
+        (CHARTS / chart / "values.schema.json", json.dumps(chart_schema(chart), indent=2) + "\n") for chart in NAMES
+    ]
