@@ -9,6 +9,10 @@ SOURCES = $(wildcard libs/*/src services/*/src)
 UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 OASDIFF = .tools/oasdiff/oasdiff
+CHART_TOOLS = .tools/charts/kube-score
+CHARTS_PATH = PATH="$(CURDIR)/.tools/charts:$$PATH"
+# Go programs, from locked packages by a locked Go.
+GO_BUILD = PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 go build -buildvcs=false
 
 # Images: where a service is, and what its image is called.
 IMAGES = admin-django:tandem-admin api-fastapi:tandem-api worker:tandem-worker payment-sandbox:tandem-payment-sandbox
@@ -17,7 +21,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -88,7 +92,7 @@ lint-images: ## check the Dockerfiles and the workflows; needs Go
 	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos tests/fuzzing benchmarks
+	$(RUN) mypy $(SOURCES) tests/chaos tests/charts tests/cluster tests/fuzzing benchmarks
 
 check: ## check migrations and the lock, and that events and API are what is published
 	$(RUN) tandem-contracts check
@@ -100,6 +104,13 @@ check: ## check migrations and the lock, and that events and API are what is pub
 	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
 	@$(UV) lock --check --quiet
 
+charts: $(CHART_TOOLS) ## check the charts: schemas, helm 3 and 4, Kubernetes 1.30 to 1.35, kube-score, policies
+	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
+	@$(UV) sync --frozen --inexact --quiet --group charts
+	@$(CHARTS_PATH) deploy/helm/dependencies
+	@$(CHARTS_PATH) PYTHONPATH=tests .venv/bin/python -m charts check
+	@$(CHARTS_PATH) .venv/bin/pytest -q -n 0 tests/charts
+
 images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what else docker build needs)
 	@for service in $(IMAGES); do \
 	  echo "$${service%:*} => $${service#*:}:$(TAG)"; \
@@ -110,6 +121,24 @@ images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what el
 
 test-images: ## run the images that `make images` made against real servers (TAG=dev)
 	@TANDEM_TEST_IMAGES_TAG=$(TAG) $(PYTHON) libs/local/start.py --stop-with-parent pytest -n 0 tests/images
+
+kind-up: ## a kind cluster for `skaffold dev`
+	@kind create cluster --config deploy/kind/cluster.yaml
+
+kind-down: ## remove it
+	@kind delete cluster --name tandem
+
+secrets: ## the Secrets of a development cluster, for kubectl apply
+	$(RUN) tandem secrets
+
+e2e-cluster: ## the charts on the cluster of your kubeconfig, disturbed under load (LOAD='kind load docker-image')
+	@$(MAKE) --no-print-directory images TAG=e2e-1
+	@$(MAKE) --no-print-directory images TAG=e2e-2
+	@if [ -n "$(LOAD)" ]; then for service in $(IMAGES); do \
+	  $(LOAD) $${service#*:}:e2e-1 $${service#*:}:e2e-2 || exit 1; done; fi
+	@deploy/helm/dependencies
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m cluster --tag e2e-1 --new-tag e2e-2 \
+	  $(if $(RATE),--rate $(RATE)) $(if $(KEEP),--keep)
 
 image-bases: ## write the digest of today's base image into deploy/images/bases.env (asks the registry)
 	@deploy/images/pin
@@ -136,7 +165,16 @@ $(ASYNCAPI): $(wildcard libs/contracts/asyncapi/*) uv.lock | .venv
 # Go and oasdiff, likewise. GOTOOLCHAIN: this Go and no other; GOFLAGS: whatever the user has set.
 $(OASDIFF): $(wildcard services/api-fastapi/oasdiff/*) uv.lock | .venv
 	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
-	@mkdir -p $(@D) && cd services/api-fastapi/oasdiff && \
-	  PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 \
-	  go build -buildvcs=false -o $(CURDIR)/$@ github.com/oasdiff/oasdiff
+	@mkdir -p $(@D) && cd services/api-fastapi/oasdiff && $(GO_BUILD) -o $(CURDIR)/$@ github.com/oasdiff/oasdiff
+	@touch $@
+
+# The charts' tools, each built from its locked modules; the last is the mark that all are there.
+$(CHART_TOOLS): $(wildcard tools/go.* tools/kube-score/go.*) uv.lock | .venv
+	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
+	@mkdir -p $(@D)
+	@cd tools && for tool in helm=helm.sh/helm/v3/cmd/helm helm4=helm.sh/helm/v4/cmd/helm \
+	    kubeconform=github.com/yannh/kubeconform/cmd/kubeconform helm-docs=github.com/norwoodj/helm-docs/cmd/helm-docs \
+	    helm-unittest=github.com/helm-unittest/helm-unittest/cmd/helm-unittest; do \
+	  $(GO_BUILD) -o $(CURDIR)/$(@D)/$${tool%%=*} $${tool#*=} || exit 1; done
+	@cd tools/kube-score && $(GO_BUILD) -o $(CURDIR)/$@ github.com/zegl/kube-score/cmd/kube-score
 	@touch $@

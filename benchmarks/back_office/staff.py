@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tandem_local.databases import Database
+from tandem_local.logins import STAFF
 from tandem_local.ports import free_port
 from tandem_local.programs import program
 from tandem_local.scenario.browser import Browser
 from tandem_local.scenario.staff import Staff
-from tandem_local.system import STAFF
 
 from benchmarks.measuring.surroundings import Surroundings
 

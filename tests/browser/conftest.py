@@ -14,10 +14,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 from rich.console import Console
+from tandem_local.logins import CUSTOMER, STAFF
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import Customer, log_in
 from tandem_local.services import NO_RATE_LIMITS
-from tandem_local.system import CUSTOMER, STAFF, System, running_system
+from tandem_local.system import System, running_system
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 FORTNIGHT, MOST_PIECES = 14, 99

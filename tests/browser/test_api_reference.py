@@ -4,7 +4,8 @@ import json
 from uuid import uuid4
 
 from playwright.sync_api import Browser, expect
-from tandem_local.system import CUSTOMER, System
+from tandem_local.logins import CUSTOMER
+from tandem_local.system import System
 
 DESKTOP = {"width": 1440, "height": 900}
 

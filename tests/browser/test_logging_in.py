@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 from playwright.sync_api import Page, Route, expect
-from tandem_local.system import CUSTOMER, System
+from tandem_local.logins import CUSTOMER
+from tandem_local.system import System
 
 Look = Callable[[Page, str], None]
 CALLBACK = "http://127.0.0.1:8765/callback"

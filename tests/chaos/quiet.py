@@ -1,12 +1,14 @@
 """Waiting until a healed system has done all there was to do."""
 
 import time
+from contextlib import AbstractContextManager
+from threading import Event
+from typing import Protocol
 
 import psycopg
 from kafka.errors import KafkaError
 
 from chaos.collect import consume_from_the_beginning, lag
-from chaos.stage import Stage
 
 # Longer than every time-out and back-off in a row: session, provider, retry.
 QUIET_SECONDS = 300
@@ -21,7 +23,23 @@ UNFINISHED = """
 """
 
 
-def wait_until_quiet(stage: Stage, seconds: float = QUIET_SECONDS) -> tuple[float | None, str]:
+class Observed(Protocol):
+    """A system, however it runs, as those reach it who look past its interfaces."""
+
+    @property
+    def stop(self) -> Event: ...
+
+    def superuser_url(self) -> str:
+        """Of Tandem's database."""
+
+    def bootstrap_servers(self) -> str:
+        """Of Kafka."""
+
+    def without_orders(self) -> AbstractContextManager[None]:
+        """No process of the orders role runs while the block does."""
+
+
+def wait_until_quiet(stage: Observed, seconds: float = QUIET_SECONDS) -> tuple[float | None, str]:
     """The seconds until nothing was left to do, or None; and what was left at the last look."""
     began = time.monotonic()
     quiet_looks, left = 0, ""
@@ -34,7 +52,7 @@ def wait_until_quiet(stage: Stage, seconds: float = QUIET_SECONDS) -> tuple[floa
     return None, left
 
 
-def _left(stage: Stage) -> str:
+def _left(stage: Observed) -> str:
     """What is still to be done, in words; nothing when the system rests."""
     try:
         with psycopg.connect(stage.superuser_url(), connect_timeout=5) as connection:
@@ -47,9 +65,9 @@ def _left(stage: Stage) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def consume_all_again(stage: Stage, seconds: float = 60) -> None:
+def consume_all_again(stage: Observed, seconds: float = 60) -> None:
     """Stop the order processes, set their group back to the beginning of everything, and let them run."""
-    with stage.services["orders-1"].stopped(), stage.services["orders-2"].stopped():
+    with stage.without_orders():
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +59,12 @@ class Stage:
         """Of Kafka, not through the network."""
         return self.kafka.address.bootstrap_servers
 
+    @contextmanager
+    def without_orders(self) -> Iterator[None]:
+        """No process of the orders role runs while the block does."""
+        with self.services["orders-1"].stopped(), self.services["orders-2"].stopped():
+            yield
+
 
 @contextmanager
 def running_stage(home: Path, progress: Progress, *, brokers: int, stop: Event) -> Iterator[Stage]:
@@ -85,7 +91,8 @@ def running_stage(home: Path, progress: Progress, *, brokers: int, stop: Event) 
             )
         direct = replace(wiring, postgres=postgres.start().url, kafka=kafka.start().bootstrap_servers)
         with progress.step("Store", f"{len(PRODUCTS)} products, {len(CUSTOMERS)} customers"):
-            _set_up_store(direct, stop)
+            settings = direct.admin_settings() | direct.demo_settings()
+            set_up_store(settings, home / "logs" / "set-up-store.log", stop)
         supervisor = Supervisor(_services(direct, network, postgres.start().port))
         stage = Stage(
             home=home,
@@ -152,11 +159,10 @@ def _gather_leaders(bootstrap_servers: str, brokers: int) -> None:
         admin.create_topics({ORDERS.name: led})
 
 
-def _set_up_store(wiring: Wiring, stop: Event) -> None:
-    settings = wiring.admin_settings() | wiring.demo_settings()
+def set_up_store(settings: Mapping[str, str], log: Path, stop: Event) -> None:
+    """Put products and customers of the load into the store that these settings of the admin lead to."""
     wanted = json.dumps({"products": [list(product) for product in PRODUCTS], "customers": CUSTOMERS})
     argv = [program("python"), str(Path(__file__).with_name("set_up_store.py")), wanted]
-    log = wiring.home / "logs" / "set-up-store.log"
     run(Command(name="set up the store", argv=argv, env=os.environ | settings, log=log), stop=stop)
 
 

@@ -12,9 +12,10 @@ from types import ModuleType
 
 import pytest
 from rich.console import Console
+from tandem_local.logins import CUSTOMER
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import log_in
-from tandem_local.system import CUSTOMER, System, running_system
+from tandem_local.system import System, running_system
 
 DOCUMENT = Path(__file__).parents[2] / "services/api-fastapi/openapi.json"
 GENERATOR = Path(sys.executable).with_name("openapi-python-client")

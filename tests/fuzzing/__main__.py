@@ -11,11 +11,12 @@ from threading import Event
 
 from rich.console import Console
 from tandem_api.identity.scopes import PARTNER_SCOPES
+from tandem_local.logins import CUSTOMER
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import log_in
 from tandem_local.scenario.partner import partner_token, register_partner
 from tandem_local.services import NO_RATE_LIMITS
-from tandem_local.system import CUSTOMER, running_system
+from tandem_local.system import running_system
 
 from fuzzing import FailedError, fuzz
 

@@ -6,6 +6,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 
@@ -40,7 +42,7 @@ SERVING = """
     health = Health()
     operations = OperationsServer(health, "127.0.0.1", 0)
     operations.start()
-    serve(app, host="127.0.0.1", port=PORT, health=health, stopping=stopping)
+    serve(app, host="127.0.0.1", port=PORT, health=health, stopping=stopping, leave_seconds=LEAVE)
     operations.stop()
     print('{"event": "closed properly"}')
 """
@@ -55,8 +57,8 @@ def said(process: subprocess.Popen[str], event: str) -> dict[str, object]:
     raise AssertionError(f"never said {event!r}")
 
 
-def serving(start: Start) -> tuple[subprocess.Popen[str], str, str]:
-    process = start(SERVING.replace("PORT", "0"))
+def serving(start: Start, *, leave: float = 0) -> tuple[subprocess.Popen[str], str, str]:
+    process = start(SERVING.replace("PORT", "0").replace("LEAVE", str(leave)))
     operations = f"http://127.0.0.1:{said(process, 'operations port open')['port']}"
     address = str(said(process, "Uvicorn running on")["event"]).split()[3]
     while status_of(f"{operations}/readyz") != 200:  # it says so a moment before it is ready
@@ -95,8 +97,31 @@ def test_a_stopping_process_is_alive_but_not_ready(start: Start) -> None:
         assert status_of(f"{operations}/livez") == 200
 
 
+def test_who_leaves_still_answers_and_sends_clients_to_other_connections(start: Start) -> None:
+    process, address, _ = serving(start, leave=600)
+    with closing(HTTPConnection(address.removeprefix("http://"), timeout=60)) as kept:
+        assert _asked(kept) is None
+        process.send_signal(signal.SIGTERM)
+        said(process, "stopping")
+
+        assert _asked(kept) == "close"
+
+    with closing(HTTPConnection(address.removeprefix("http://"), timeout=60)) as new:
+        assert _asked(new) == "close"
+    process.send_signal(signal.SIGTERM)  # the second one does not wait
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+
+
+def _asked(connection: HTTPConnection) -> str | None:
+    """What the answer says of the connection."""
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.read() == b"first last"
+    return answer.getheader("connection")
+
+
 def test_a_port_that_is_taken_is_said_and_ends_the_process(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        process = start(SERVING.replace("PORT", str(taken.getsockname()[1])))
+        process = start(SERVING.replace("PORT", str(taken.getsockname()[1])).replace("LEAVE", "0"))
         assert "address already in use" in str(said(process, "error while attempting to bind")["event"])
         assert process.wait(timeout=60) == 3

@@ -6,14 +6,14 @@ from django.test import Client
 from tandem_admin import middleware
 from tandem_admin.environment import Settings
 
-ACCOUNTS, STAFF = "accounts.example.com", "staff.example.com"
+ACCOUNTS, STAFF, KEYS = "accounts.example.com", "staff.example.com", "tandem-admin"
 
 
 @pytest.fixture(autouse=True)
-def _two_hosts(monkeypatch: pytest.MonkeyPatch, settings: LazySettings, db: None) -> None:
-    two = {"environment": "test", "admin_url": f"http://{ACCOUNTS}:8000", "staff_url": f"http://{STAFF}:8000"}
-    monkeypatch.setattr(middleware, "SETTINGS", Settings.model_validate(two))
-    settings.ALLOWED_HOSTS = [ACCOUNTS, STAFF]
+def _hosts(monkeypatch: pytest.MonkeyPatch, settings: LazySettings, db: None) -> None:
+    hosts = {"admin_url": f"http://{ACCOUNTS}:8000", "staff_url": f"http://{STAFF}:8000", "keys_host": KEYS}
+    monkeypatch.setattr(middleware, "SETTINGS", Settings.model_validate({"environment": "test", **hosts}))
+    settings.ALLOWED_HOSTS = [ACCOUNTS, STAFF, KEYS]
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,12 @@ def _two_hosts(monkeypatch: pytest.MonkeyPatch, settings: LazySettings, db: None
 def test_each_host_has_its_own(client: Client, path: str, at_accounts: int, at_staff: int) -> None:
     assert client.get(path, headers={"Host": f"{ACCOUNTS}:8000"}).status_code == at_accounts
     assert client.get(path, headers={"Host": f"{STAFF}:8000"}).status_code == at_staff
+
+
+def test_the_host_for_the_keys_has_them_alone(client: Client) -> None:
+    assert "keys" in client.get("/.well-known/jwks.json", headers={"Host": KEYS}).json()
+    for path in ("/accounts/login/", "/admin/", "/.well-known/openid-configuration", "/identity/o/authorize"):
+        assert client.get(path, headers={"Host": KEYS}).status_code == 404
 
 
 def test_no_other_host_has_anything(client: Client) -> None:

@@ -152,8 +152,8 @@ def test_what_the_broker_refuses_is_told(client: KafkaAdminClient, topic: Topic)
 def test_the_command_tells_what_it_would_do_and_does_it_when_asked(
     client: KafkaAdminClient, topic: Topic, kafka_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_the_broker = provision_topics.SETTINGS.model_copy(update={"kafka_bootstrap_servers": kafka_server})
-    monkeypatch.setattr(provision_topics, "SETTINGS", at_the_broker)
+    monkeypatch.setenv("TANDEM_ENVIRONMENT", "test")
+    monkeypatch.setenv("TANDEM_KAFKA_BOOTSTRAP_SERVERS", kafka_server)
     monkeypatch.setattr(provision_topics, "TOPICS", (topic,))
 
     def told(*arguments: str) -> list[str]:

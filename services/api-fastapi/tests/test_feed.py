@@ -72,7 +72,7 @@ async def broker(kafka_server: str, topics: NewTopic) -> AsyncIterator[Broker]:
 @asynccontextmanager
 async def running_feed(cache: Cache, bootstrap: str, *topics: Topic, **changes: Any) -> AsyncIterator[Feed]:
     timing = {"retry_seconds": 0.2, "silence_seconds": 30.0, "reload_seconds": 600.0} | changes
-    feed = Feed(cache, bootstrap, topics=topics, **timing)
+    feed = Feed(cache, {"bootstrap_servers": bootstrap}, topics=topics, **timing)
     running = asyncio.create_task(feed.run())
     try:
         yield feed

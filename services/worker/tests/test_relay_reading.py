@@ -34,7 +34,7 @@ async def connection(database: Database) -> AsyncIterator[psycopg.AsyncConnectio
 
 @pytest.fixture
 async def rounds(settings: RelaySettings, connection: psycopg.AsyncConnection) -> AsyncIterator[Rounds]:
-    async with running_producer(settings.kafka_bootstrap_servers) as producer:
+    async with running_producer(settings) as producer:
         yield Rounds(connection, producer, Suspects(), limit=100, tracing=False)
 
 

@@ -11,9 +11,9 @@ from random import Random
 from threading import Event, Thread
 
 import httpx
+from tandem_local.logins import STAFF
 from tandem_local.scenario.browser import UnexpectedPageError
 from tandem_local.scenario.customer import log_in
-from tandem_local.system import STAFF
 
 from chaos.load.history import Request, Try
 from chaos.load.staff import StaffDesk

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from threading import Lock
 
 import httpx
+from tandem_local.logins import STAFF
 from tandem_local.scenario.browser import Browser, UnexpectedPageError
 from tandem_local.scenario.staff import Staff
-from tandem_local.system import STAFF
 
 from chaos.load.history import Try
 

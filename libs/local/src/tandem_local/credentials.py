@@ -12,6 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tandem_local.programs import ROLES
 
+SUPERUSER = "postgres"
+# Whose passwords are kept; on this machine Postgres asks its superuser for none, in a cluster it does.
+HOLDERS = (*ROLES, SUPERUSER)
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -29,7 +33,7 @@ def kept_credentials(file: Path) -> Credentials:
     if not file.exists():
         return _keep(file, _generate())
     kept = Credentials(**json.loads(file.read_text()))
-    missing = [role for role in ROLES if role not in kept.role_passwords]  # roles that are newer than the file
+    missing = [role for role in HOLDERS if role not in kept.role_passwords]  # roles that are newer than the file
     if not missing:
         return kept
     return _keep(file, replace(kept, role_passwords=kept.role_passwords | _role_passwords(missing)))
@@ -53,7 +57,7 @@ def _generate() -> Credentials:
         payment_api_key=secrets.token_urlsafe(24),
         staff_password=secrets.token_urlsafe(9),
         customer_password=secrets.token_urlsafe(9),
-        role_passwords=_role_passwords(ROLES),
+        role_passwords=_role_passwords(HOLDERS),
     )
 
 

@@ -1,9 +1,9 @@
 """A real Kafka on loopback: one node, broker and controller in one process; or several that form a cluster."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -22,10 +22,15 @@ PROPERTIES = files("tandem_local").joinpath("kafka.properties")
 
 @dataclass(frozen=True)
 class Listener:
-    """A further address of the broker: the port it listens on, and the one it tells clients there to connect to."""
+    """A further address of the broker: the port it listens on, and the one it tells clients there to connect to.
+
+    `settings` are the listener's own, such as `ssl.keystore.type`.
+    """
 
     port: int
     advertised: int
+    protocol: str = "PLAINTEXT"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,12 @@ def _properties(member: Member, data: Path, listeners: Sequence[Listener] = ()) 
         data=data,
         listeners="".join(f",{name}://127.0.0.1:{listener.port}" for name, listener in named.items()),
         advertised="".join(f",{name}://127.0.0.1:{listener.advertised}" for name, listener in named.items()),
-        protocols="".join(f",{name}:PLAINTEXT" for name in named),
+        protocols="".join(f",{name}:{listener.protocol}" for name, listener in named.items()),
+        listener_settings="".join(
+            f"listener.name.{name.lower()}.{setting}={value}\n"
+            for name, listener in named.items()
+            for setting, value in listener.settings.items()
+        ),
     )
 
 

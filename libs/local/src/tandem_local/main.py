@@ -16,13 +16,16 @@ from rich.markup import escape
 
 from tandem_local.aot import faster_next_time
 from tandem_local.attached import NotRunningError, become, settings_beside
+from tandem_local.cluster_secrets import secrets_manifest
+from tandem_local.credentials import kept_credentials
+from tandem_local.logins import CUSTOMER, STAFF
 from tandem_local.postgres import remove_postgres
 from tandem_local.processes import ProcessFailed
 from tandem_local.programs import ROLES
 from tandem_local.progress import Progress
 from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.stopping import StopRequested, stopping_on_signals
-from tandem_local.system import CUSTOMER, STAFF, System, running_system
+from tandem_local.system import System, running_system
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
@@ -70,6 +73,13 @@ def run_beside(
     except FileNotFoundError:
         console.print(f"{command[0]}: there is no such command", soft_wrap=True)
     raise typer.Exit(1)
+
+
+@app.command()
+def secrets(home: Home = HOME) -> None:
+    """Write the Secrets of a development cluster as a manifest, for kubectl apply: the charts make none."""
+    home.mkdir(parents=True, exist_ok=True)
+    sys.stdout.write(secrets_manifest(kept_credentials(home / "secrets.json")))
 
 
 @app.command()

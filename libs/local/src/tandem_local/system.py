@@ -38,11 +38,6 @@ TITLES = dict(
 )
 
 
-# Whom `tandem-manage load_demo` sets up.
-STAFF = "staff@tandem.example"
-CUSTOMER = "ada@tandem.example"
-
-
 @dataclass(frozen=True)
 class System:
     """A running system: where its interfaces are, how to log in, and the spans its processes send."""

@@ -22,6 +22,7 @@ def serve(
     port: int,
     health: Health,
     stopping: asyncio.Event | None = None,
+    leave_seconds: float = 0,
     drain_seconds: int = 10,
     access_log: bool = True,
     arrival_seconds: float = 10,
@@ -30,14 +31,17 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in progress for at most `drain_seconds`, and return.
 
+    Before that it goes on for `leave_seconds`, and with each answer asks the client to come back on another
+    connection: one that is closed just as the next request is sent into it loses that.
     `health` beats with the event loop and is ready exactly while the port accepts requests. `stopping` is set by
     the signal: answers that last, such as event streams, watch it and end.
     A request has to arrive in `arrival_seconds`; an idle connection is closed after `keep_alive_seconds`; with more
     than `connection_limit` connections requests are answered 503 without asking `app`.
     A port that is taken, or a lifespan that fails, ends the process with status 3.
     """
+    stopping = stopping or asyncio.Event()
     config = uvicorn.Config(
-        app,
+        _parting(app, stopping),
         host=host,
         port=port,
         log_config=None,  # the process's own logging is already set
@@ -51,14 +55,15 @@ def serve(
     )
     server = _Server(config, health)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(server, health, stopping))
+        runner.run(_serve(server, health, stopping, leave_seconds))
 
 
-async def _serve(server: "_Server", health: Health, stopping: asyncio.Event | None) -> None:
-    stop = stop_on_signals(stopping, health)
+async def _serve(server: "_Server", health: Health, stopping: asyncio.Event, leave_seconds: float) -> None:
+    stop_on_signals(stopping, health)
 
     async def exit_on_stop() -> None:
-        await stop.wait()
+        await stopping.wait()
+        await asyncio.sleep(leave_seconds)
         server.should_exit = True
 
     async with beating(health):
@@ -68,6 +73,21 @@ async def _serve(server: "_Server", health: Health, stopping: asyncio.Event | No
         finally:
             health.set_ready(False)
             watching.cancel()
+
+
+def _parting(app: Any, stopping: asyncio.Event) -> Any:
+    """The application, which closes the connection of whoever asks once it is `stopping`."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        async def part(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        parting = stopping.is_set() and scope["type"] == "http"
+        await app(scope, receive, part if parting else send)
+
+    return answer
 
 
 class _Server(uvicorn.Server):

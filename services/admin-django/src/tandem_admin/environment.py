@@ -24,8 +24,6 @@ class Settings(RuntimeSettings):
     database_statement_timeout: int = Field(default=15, ge=0)
     database_lock_timeout: int = Field(default=5, ge=0)
 
-    kafka_bootstrap_servers: str = "127.0.0.1:9092"
-
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     threads: int = Field(default=8, ge=1, le=128)
@@ -38,6 +36,8 @@ class Settings(RuntimeSettings):
     admin_url: Origin = "http://127.0.0.1:8000"
     # Where staff work, such as a host that only the company's network reaches; without it, at `admin_url` too.
     staff_url: Origin | None = None
+    # A name by which pods find the keys of tokens, where they cannot call `admin_url`; nothing else is answered there.
+    keys_host: str = ""
     api_url: Origin = "http://127.0.0.1:8001"
     # Where a trace can be looked at, such as https://traces.example.com/{trace_id}; without it there are no links.
     trace_url: str = ""

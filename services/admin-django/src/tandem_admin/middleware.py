@@ -16,6 +16,7 @@ from tandem_admin.settings import SETTINGS
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BACK_OFFICE, FOR_APPLICATIONS = "/admin/", ("/identity/", "/.well-known/")
+KEYS = "/.well-known/jwks.json"
 STATIC_ROUTE = "/static/*"
 
 log = structlog.get_logger("tandem_admin.access")
@@ -41,10 +42,15 @@ def observe_requests(get_response: GetResponse) -> GetResponse:
 
 
 def separate_hosts(get_response: GetResponse) -> GetResponse:
-    """Keep the back office to its own host, and what applications ask for to the other, where there are two."""
+    """Keep the back office to its own host, and what applications ask for to the other, where there are two.
+
+    At the host that is there for the keys, they alone are.
+    """
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         host = request.get_host().partition(":")[0]
+        if host == SETTINGS.keys_host != SETTINGS.admin_host:
+            return get_response(request) if request.path_info == KEYS else HttpResponseNotFound()
         foreign = (request.path_info.startswith(BACK_OFFICE) and host != SETTINGS.staff_host) or (
             request.path_info.startswith(FOR_APPLICATIONS) and host != SETTINGS.admin_host
         )

@@ -149,7 +149,7 @@ CACHES = {
     }
 }
 
-ALLOWED_HOSTS = sorted({SETTINGS.admin_host, SETTINGS.staff_host})
+ALLOWED_HOSTS = sorted({SETTINGS.admin_host, SETTINGS.staff_host, SETTINGS.keys_host} - {""})
 CSRF_TRUSTED_ORIGINS = sorted({SETTINGS.admin_url, SETTINGS.staff_url or SETTINGS.admin_url})
 SECURE_SSL_REDIRECT = SETTINGS.https
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if SETTINGS.https else 0

@@ -179,7 +179,7 @@ async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 def _feed(cache: Cache, settings: Settings) -> Feed:
     return Feed(
         cache,
-        settings.kafka_bootstrap_servers,
+        settings.kafka_connection(),
         retry_seconds=settings.feed_retry_seconds,
         silence_seconds=settings.feed_silence_seconds,
         reload_seconds=settings.feed_reload_seconds,

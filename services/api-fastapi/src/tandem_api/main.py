@@ -30,6 +30,7 @@ def main() -> None:
                 port=settings.port,
                 health=health,
                 stopping=stopping,
+                leave_seconds=settings.leave_seconds,
                 drain_seconds=settings.graceful_seconds,
                 arrival_seconds=settings.request_seconds,
                 keep_alive_seconds=settings.keep_alive_seconds,

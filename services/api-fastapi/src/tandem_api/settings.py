@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 from pydantic import BeforeValidator, Field, InstanceOf, SecretStr, model_validator
-from tandem_runtime.settings import Origin, RuntimeSettings
+from tandem_runtime.kafka import KafkaSettings
+from tandem_runtime.settings import Origin
 
 
 def _rate(text: object) -> RateLimitItem | None:
@@ -16,11 +17,13 @@ def _rate(text: object) -> RateLimitItem | None:
 Rate = Annotated[InstanceOf[RateLimitItem] | None, BeforeValidator(_rate)]
 
 
-class Settings(RuntimeSettings):
+class Settings(KafkaSettings):
     """The API's settings; durations are in seconds. Port 0 takes any free one."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=0, le=65535)
+    # After SIGTERM it goes on for so long, and sends clients to other connections; then it finishes what it has begun.
+    leave_seconds: float = Field(default=0, ge=0)
     graceful_seconds: int = Field(default=20, ge=1)
     # Until an answer begins; event streams may then go on.
     request_seconds: float = Field(default=10, gt=0)
@@ -64,7 +67,6 @@ class Settings(RuntimeSettings):
     database_statement_seconds: float = Field(default=5, gt=0)
     database_lock_seconds: float = Field(default=2, gt=0)
 
-    kafka_bootstrap_servers: str
     # Events renew the cache; and from time to time all of it is read again, whatever they said.
     feed_reload_seconds: float = Field(default=300, gt=0)
     feed_retry_seconds: float = Field(default=5, gt=0)

@@ -6,6 +6,7 @@ from email.utils import parseaddr
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from tandem_contracts.topics import TOPICS
+from tandem_runtime.kafka import KafkaSettings
 from tandem_runtime.mail import MailFolder, MailServer, mail_target
 from tandem_runtime.settings import RuntimeSettings
 
@@ -16,13 +17,7 @@ class DatabaseSettings(RuntimeSettings):
     database_url: SecretStr
 
 
-class BrokerSettings(RuntimeSettings):
-    """What a command needs that speaks to Kafka alone."""
-
-    kafka_bootstrap_servers: str
-
-
-class Settings(DatabaseSettings, BrokerSettings):
+class Settings(DatabaseSettings, KafkaSettings):
     """What every role needs. Each has a database role of its own."""
 
 

@@ -5,16 +5,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
+from tandem_local.credentials import Credentials
+from tandem_local.logins import CUSTOMER, STAFF, Logins
+from tandem_local.progress import Progress
 from tandem_local.scenario import customer as app
 from tandem_local.scenario.browser import Browser, UnexpectedPageError
 from tandem_local.scenario.customer import Customer, Entry
 from tandem_local.scenario.staff import Staff
-from tandem_local.spans import Span
-from tandem_local.system import CUSTOMER, STAFF, System
+from tandem_local.spans import Span, SpanStore
 from tandem_local.waterfall import waterfall
 
 # Spans leave their processes in batches; the last one of a trace may take a moment.
@@ -27,7 +29,24 @@ class ScenarioFailedError(Exception):
     """A step did not do what it shows; the message says which, and what came instead."""
 
 
-def play(system: System) -> None:
+class Scene(Protocol):
+    """A running system, wherever it runs: its public interfaces, and logins."""
+
+    @property
+    def admin_url(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
+    @property
+    def credentials(self) -> Credentials | Logins: ...
+    @property
+    def spans(self) -> SpanStore | None:
+        """What its processes send; none when they send it elsewhere."""
+
+    @property
+    def progress(self) -> Progress: ...
+
+
+def play(system: Scene) -> None:
     """Carry one order through `system`, telling each step; ScenarioFailedError when one fails."""
     try:
         with ExitStack() as parts:
@@ -37,7 +56,7 @@ def play(system: System) -> None:
 
 
 class _Scenario:
-    def __init__(self, system: System, parts: ExitStack) -> None:
+    def __init__(self, system: Scene, parts: ExitStack) -> None:
         self._system = system
         self._parts = parts
         self._step = system.progress.step
@@ -59,7 +78,8 @@ class _Scenario:
             staff.ship(order_id, carrier="DHL", tracking_number="JD014600006281234567")
         self._follow(entries, until="shipped")
         self._show_timeline(customer.order(order_id))
-        self._show_trace(trace_id)
+        if self._system.spans is not None:
+            self._show_trace(self._system.spans, trace_id)
 
     def _publish(self) -> tuple[Staff, str]:
         """Staff publish a new product, and a visitor sees it; returns the member of staff and the product's SKU."""
@@ -103,20 +123,20 @@ class _Scenario:
             after = (at - began).total_seconds()
             self._say(f"  {at:%H:%M:%S}  {f'+{after:.2f} s':>9}  {entry['type']:<34} {entry['state'] or ''}")
 
-    def _show_trace(self, trace_id: str) -> None:
-        spans = self._whole_trace(trace_id)
+    def _show_trace(self, store: SpanStore, trace_id: str) -> None:
+        spans = self._whole_trace(store, trace_id)
         processes = {span.service for span in spans}
         self._say(f"\n[bold]Trace {trace_id}[/]: {len(spans)} spans of {len(processes)} processes, from the request on")
         self._say(waterfall([span for span in spans if not _is_query(span)]))
         self._say(f"  and {sum(map(_is_query, spans))} database statements, not shown\n")
 
-    def _whole_trace(self, trace_id: str) -> list[Span]:
+    def _whole_trace(self, store: SpanStore, trace_id: str) -> list[Span]:
         """The trace once the last event's handling has arrived and nothing more comes."""
         deadline = time.monotonic() + TRACE_SECONDS
         spans: list[Span] = []
         while time.monotonic() < deadline:
             time.sleep(0.5)
-            before, spans = len(spans), self._system.spans.trace(trace_id)
+            before, spans = len(spans), store.trace(trace_id)
             if len(spans) == before and any(span.name == "process order.paid.v1" for span in spans):
                 return spans
         raise UnexpectedPageError(f"trace {trace_id} has not arrived whole: {len(spans)} spans")

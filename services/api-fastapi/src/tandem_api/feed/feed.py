@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -43,7 +44,8 @@ class Feed:
     """
 
     cache: Cache
-    bootstrap_servers: str
+    connection: Mapping[str, Any]
+    """To Kafka: KafkaSettings.kafka_connection()."""
     retry_seconds: float
     silence_seconds: float
     reload_seconds: float
@@ -84,7 +86,7 @@ class Feed:
 
     async def _follow_until_trouble(self) -> None:
         try:
-            async with open_source(self.bootstrap_servers, self.topics) as source:
+            async with open_source(self.connection, self.topics) as source:
                 await self.cache.load()
                 RELOADS.labels("loaded").inc()
                 self.following = True

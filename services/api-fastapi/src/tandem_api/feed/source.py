@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -41,14 +42,15 @@ class Source:
 
 
 @asynccontextmanager
-async def open_source(bootstrap_servers: str, topics: Sequence[Topic]) -> AsyncIterator[Source]:
+async def open_source(connection: Mapping[str, Any], topics: Sequence[Topic]) -> AsyncIterator[Source]:
     """Connect and take the present ends of all partitions as positions: what is published from now on will be read.
 
-    Raises KafkaError or TimeoutError when brokers or topics are not there.
+    `connection` is KafkaSettings.kafka_connection(). Raises KafkaError or TimeoutError when brokers or topics are not
+    there.
     """
     partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
+        **connection,
         client_id="tandem-api",
         group_id=None,
         enable_auto_commit=False,

@@ -42,7 +42,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         self._next_commit = 0.0
         self.progressed = False
         self._kafka = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **settings.kafka_connection(),
             group_id=self._name,
             # Static: a member that comes back within the session time-out has its partitions without a rebalance.
             group_instance_id=settings.consumer_instance_id,

@@ -15,6 +15,7 @@ from aiokafka.errors import (
     UnsupportedForMessageFormatError,
 )
 from tandem_contracts.topics import MAX_BATCH_BYTES
+from tandem_runtime.kafka import KafkaSettings
 
 from tandem_worker.relay.records import OutgoingRecord
 from tandem_worker.relay.rounds import Delivery, Fault, Partition
@@ -32,10 +33,10 @@ REFUSALS = (
 
 
 @asynccontextmanager
-async def running_producer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaProducer]:
+async def running_producer(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
     """An idempotent producer. After its first error it is of no more use: aiokafka's may be wedged (aiokafka #1017)."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers,
+        **settings.kafka_connection(),
         client_id="tandem-relay",
         acks="all",
         enable_idempotence=True,

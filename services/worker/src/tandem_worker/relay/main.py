@@ -79,7 +79,7 @@ class Relay:
         try:
             async with (
                 await self._connect("tandem-relay") as connection,
-                running_producer(self._settings.kafka_bootstrap_servers) as producer,
+                running_producer(self._settings) as producer,
                 asyncio.TaskGroup() as group,
             ):
                 self._health.set_ready(True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from tandem_runtime.kafka import KafkaSettings
 
 from tandem_worker.waiting import closed_within
 
@@ -117,18 +118,18 @@ class Broker:
 
 
 @asynccontextmanager
-async def connected(bootstrap_servers: str) -> AsyncIterator[Broker]:
+async def connected(settings: KafkaSettings) -> AsyncIterator[Broker]:
     """A connection to read by; BrokerAwayError when there is none to be had."""
     async with AsyncExitStack() as stack:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
+            **settings.kafka_connection(),
             client_id=CLIENT_ID,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             request_timeout_ms=int(ANSWER_SECONDS * 1000),
         )
         stack.push_async_callback(lambda: closed_within(consumer.stop(), CLOSE_SECONDS))
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, client_id=CLIENT_ID)
+        admin = AIOKafkaAdminClient(**settings.kafka_connection(), client_id=CLIENT_ID)
         stack.push_async_callback(lambda: closed_within(admin.close(), CLOSE_SECONDS))
         async with answering():
             await consumer.start()

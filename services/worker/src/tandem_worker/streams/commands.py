@@ -10,12 +10,13 @@ import typer
 from sqlalchemy.exc import DBAPIError
 from tandem_contracts.registry import TOPIC_OF
 from tandem_contracts.topics import TOPICS
+from tandem_runtime.kafka import KafkaSettings
 from tandem_runtime.settings import load_settings
 
 from tandem_worker import terminal
 from tandem_worker.database import session_factory
 from tandem_worker.relay.outbox import open_outbox
-from tandem_worker.settings import BrokerSettings, Settings
+from tandem_worker.settings import Settings
 from tandem_worker.streams import lag as lags
 from tandem_worker.streams import tail as tails
 from tandem_worker.streams.broker import Broker, BrokerAwayError, NoSuchTopicError, connected
@@ -49,7 +50,7 @@ def tail(
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
 ) -> None:
     """Follow events as they are published, until Ctrl-C."""
-    settings = load_settings(BrokerSettings)
+    settings = load_settings(KafkaSettings)
     form = tails.as_json if as_json else tails.line
 
     async def follow(broker: Broker) -> None:
@@ -128,8 +129,8 @@ async def _backlog(settings: Settings) -> lags.Backlog:
         return await lags.measure_backlog(connection)
 
 
-async def _at_broker(settings: BrokerSettings, work: Callable[[Broker], Awaitable[T]]) -> T:
-    async with connected(settings.kafka_bootstrap_servers) as broker:
+async def _at_broker(settings: KafkaSettings, work: Callable[[Broker], Awaitable[T]]) -> T:
+    async with connected(settings) as broker:
         return await work(broker)
 
 
@@ -145,5 +146,5 @@ async def _unless_away(settings: Settings, work: Awaitable[T], unreachable: list
     return None
 
 
-def _broker_line(settings: BrokerSettings, error: Exception) -> str:
+def _broker_line(settings: KafkaSettings, error: Exception) -> str:
     return f"the broker at {settings.kafka_bootstrap_servers} could not be asked: {error}"

@@ -6,9 +6,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from tandem_contracts.topics import TOPICS
+from tandem_runtime.kafka import KafkaSettings
+from tandem_runtime.settings import load_settings
 
 from tandem_admin.events.topics import TopicConflictError, carry_out, plan_topics
-from tandem_admin.settings import SETTINGS
 
 
 class Command(BaseCommand):
@@ -21,11 +22,11 @@ class Command(BaseCommand):
         parser.add_argument("--shrink", action="store_true", help="lower retention and sizes, too: events may be lost")
 
     def handle(self, *args: Any, replication_factor: int, dry_run: bool, shrink: bool, **options: Any) -> None:
-        servers = SETTINGS.kafka_bootstrap_servers.split(",")
+        settings = load_settings(KafkaSettings)
         try:
-            client = KafkaAdminClient(bootstrap_servers=servers, client_id="tandem-provision-topics")
+            client = KafkaAdminClient(**settings.kafka_connection(), client_id="tandem-provision-topics")
         except KafkaError as error:
-            raise CommandError(f"No broker answers at {', '.join(servers)}: {error!r}") from error
+            raise CommandError(f"No broker answers at {settings.kafka_bootstrap_servers}: {error!r}") from error
         try:
             plan = plan_topics(client, TOPICS, replication_factor=replication_factor)
             if not dry_run:

@@ -1,0 +1,23 @@
+{{- define "tandem.podMonitor" -}}
+{{- $monitor := .root.Values.podMonitor -}}
+{{- if $monitor.enabled -}}
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata:
+  name: {{ include "tandem.name" . }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "tandem.labels" . | nindent 4 }}
+    {{- with $monitor.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  selector:
+    matchLabels:
+      {{- include "tandem.selector" . | nindent 6 }}
+  podTargetLabels: [app.kubernetes.io/component]
+  podMetricsEndpoints:
+    - port: operations
+      interval: {{ $monitor.interval }}
+{{- end -}}
+{{- end -}}

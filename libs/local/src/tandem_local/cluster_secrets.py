@@ -1,0 +1,51 @@
+"""The Secrets that the charts' development values name, of the same credentials as without containers."""
+
+import json
+
+from tandem_local.credentials import SUPERUSER, Credentials
+from tandem_local.programs import OWNER, database_url
+from tandem_local.services import DATABASE
+
+# The Service of the chart dev-infra.
+POSTGRES = "postgresql://postgres:5432"
+# Read by those who look into the pod; none leaves it.
+MAIL_URL = "file:///tmp/mails"
+
+
+def secrets_manifest(credentials: Credentials) -> str:
+    """A list of Secrets as JSON. Each process has its own, with what it needs and no more."""
+
+    def url(role: str, database: str = DATABASE) -> str:
+        return database_url(POSTGRES, role, credentials.role_passwords[role], database)
+
+    django = {
+        "secret-key": credentials.django_secret_key,
+        "oidc-private-keys": json.dumps([{"pem": credentials.oidc_private_key}]),
+        "mail-url": MAIL_URL,
+    }
+    payment = {"payment-api-key": credentials.payment_api_key}
+    secrets = {
+        "tandem-postgres": {"password": credentials.role_passwords[SUPERUSER]},
+        "tandem-superuser": {
+            "superuser-url": url(SUPERUSER, "postgres"),
+            "role-passwords": json.dumps(credentials.role_passwords),
+        },
+        "tandem-owner": {"database-url": url(OWNER), **django},
+        "tandem-admin": {"database-url": url("tandem_admin"), **django},
+        "tandem-api": {"database-url": url("tandem_api")},
+        "tandem-relay": {"database-url": url("tandem_relay")},
+        "tandem-orders": {"database-url": url("tandem_worker"), **payment},
+        "tandem-notifications": {"database-url": url("tandem_notifications"), "mail-url": MAIL_URL},
+        "tandem-webhooks": {"database-url": url("tandem_webhooks")},
+        "tandem-purge": {"database-url": url("tandem_purge")},
+        "tandem-payment-sandbox": payment,
+        "tandem-demo": {
+            "staff-password": credentials.staff_password,
+            "customer-password": credentials.customer_password,
+        },
+    }
+    items = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "Opaque", "stringData": content}
+        for name, content in secrets.items()
+    ]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n"

@@ -1,0 +1,1 @@
+"""What the charts render, judged without a cluster."""

@@ -1,0 +1,141 @@
+"""Each chart's values.schema.json, made from values.yaml: what is there has a type, what is not is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from charts.rendering import CHARTS
+
+NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra")
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+OPEN: Schema = {"type": "object"}
+OF_TYPE: dict[type, Schema] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer", "minimum": 0},
+    str: TEXT,
+    list: {"type": "array"},
+}
+PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
+# A number would be written as 1e+06: settings are text.
+SETTINGS: Schema = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Z][A-Z0-9_]*$"},
+    "additionalProperties": {"type": "string"},
+}
+PEERS: Schema = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["to", "ports"],
+        "additionalProperties": False,
+        "properties": {
+            "to": {"type": "array", "minItems": 1, "items": {"type": "object", "minProperties": 1}},
+            "ports": {"type": "array", "minItems": 1, "items": PORT},
+        },
+    },
+}
+KAFKA: Schema = {
+    "type": "object",
+    "required": ["consumerGroup", "topics", "lagPerPod"],
+    "additionalProperties": False,
+    "properties": {
+        "consumerGroup": TEXT,
+        "topics": {"type": "object", "minProperties": 1, "additionalProperties": {"type": "integer", "minimum": 1}},
+        "lagPerPod": {"type": "integer", "minimum": 1},
+    },
+}
+# Of a key, wherever it is; all others follow from what values.yaml has there.
+KNOWN: dict[str, Schema] = {
+    "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
+    "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "securityProtocol": {"enum": ["", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]},
+    "environment": {"enum": ["", "development", "test", "production"]},
+    "type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
+    "nodePort": {"type": "integer", "minimum": 0, "maximum": 65535},
+    "whenUnsatisfiable": {"enum": ["DoNotSchedule", "ScheduleAnyway"]},
+    "adminUrl": {"type": "string", "pattern": "^(https?://[^/]+)?$"},
+    "apiUrl": {"type": "string", "pattern": "^(https?://[^/]+)?$"},
+    "endpoint": {"type": "string", "pattern": "^(https?://.+)?$"},
+    "schedule": {"type": "string", "pattern": r"^(\S+ ){4}\S+$"},
+    "settings": SETTINGS,
+    "secrets": SETTINGS,
+    "peers": PEERS,
+    "networkPeers": PEERS,
+    "egress": {"type": "array", "items": TEXT, "uniqueItems": True},
+    "args": {"type": "array", "items": TEXT},
+    "strategy": OPEN,
+    "requests": OPEN,
+    "limits": OPEN,
+    # Percent, or how many.
+    "maxUnavailable": {"type": ["integer", "string"]},
+}
+
+
+def schema_of(value: Any, key: str = "", path: tuple[str, ...] = ()) -> Schema:
+    if path == ("postgres", "settings"):
+        return {"type": "object", "additionalProperties": TEXT}
+    if key in KNOWN:
+        return KNOWN[key]
+    if isinstance(value, dict) and value:
+        return closed({name: schema_of(part, name, (*path, name)) for name, part in value.items()})
+    return OF_TYPE.get(type(value), OPEN)
+
+
+def closed(properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def chart_schema(chart: str) -> Schema:
+    values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text())
+    schema = schema_of(values)
+    properties = schema["properties"]
+    if chart == "tandem":
+        for name in ("admin", "api", "worker", "payment-sandbox"):
+            properties[name] = OPEN  # each has a schema of its own
+    else:
+        properties |= {
+            "global": OPEN,
+            "enabled": {"type": "boolean"},
+            "tandem-library": OPEN,
+        }  # helm puts the last there
+    if chart == "admin":
+        job = values["jobs"] | values["migration"] | {"schedule": "", "args": [], "settings": {}, "extraEnv": []}
+        properties["migration"] = schema_of(job)
+        properties["topics"] = schema_of(job | values["topics"])
+        properties["schedules"] = {
+            "type": "object",
+            "additionalProperties": {"anyOf": [schema_of(job), {"type": "null"}]},
+        }
+    if chart == "worker":
+        role = schema_of(values["defaults"])
+        role["properties"]["enabled"] = {"type": "boolean"}
+        role["properties"]["autoscaling"]["properties"]["kafka"] = KAFKA
+        properties["defaults"] = role
+        properties["roles"] = {
+            "type": "object",
+            "propertyNames": {"pattern": "^[a-z][a-z0-9-]*$"},
+            "additionalProperties": {"anyOf": [role, {"type": "null"}]},
+        }
+        properties["purge"]["properties"]["extraEnv"] = {"type": "array"}
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"Values of the chart {chart}", **schema}
+
+
+def write() -> None:
+    for file, text in _made():
+        file.write_text(text)
+
+
+def stale() -> list[Path]:
+    """The files that are not what they should be."""
+    return [file for file, text in _made() if not file.exists() or file.read_text() != text]
+
+
+def _made() -> list[tuple[Path, str]]:
+    return [
+        (CHARTS / chart / "values.schema.json", json.dumps(chart_schema(chart), indent=2) + "\n") for chart in NAMES
+    ]

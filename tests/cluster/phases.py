@@ -1,0 +1,91 @@
+"""What the clients saw while something happened to the system."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from chaos.load.history import Request
+from chaos.load.readers import CATALOGUE, Look
+from rich.table import Table
+
+# What the API allows for an answer (TANDEM_REQUEST_SECONDS), and a second for a busy machine.
+ANSWER_SECONDS = 11.0
+# Whoever was there when a server went may feel it until its connections are new.
+RECOVERY_SECONDS = 15.0
+NOTHING_SENT = "nothing was sent"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as its client saw it; `status` is none when no answer came. Times are seconds since the epoch."""
+
+    kind: str
+    at: float
+    seconds: float
+    status: int | None
+    error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the system did not do its part. A refusal with a reason is an answer."""
+        return self.status is None or self.status >= 500 or NOTHING_SENT in self.error
+
+
+@dataclass
+class Phase:
+    """A stretch of time; in a planned one no request may fail."""
+
+    what: str
+    planned: bool
+    began: float
+    ended: float = 0.0
+    seen: list[Seen] = field(default_factory=list)
+
+    def contains(self, one: Seen) -> bool:
+        after = 0.0 if self.planned else RECOVERY_SECONDS
+        return one.at < self.ended + after and one.at + one.seconds > self.began
+
+
+@dataclass
+class Diary:
+    phases: list[Phase] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, what: str, *, planned: bool) -> Iterator[None]:
+        phase = Phase(what, planned, time.time())
+        yield
+        phase.ended = time.time()
+        self.phases.append(phase)
+
+    def fill(self, requests: Sequence[Request], looks: Sequence[Look]) -> list[str]:
+        """Give each phase what was seen in it; returns what may not be."""
+        seen = [
+            Seen(request.kind, attempt.at, attempt.seconds, attempt.status, attempt.error)
+            for request in requests
+            for attempt in request.tries
+        ]
+        seen += [Seen(look.kind, look.at, look.seconds, look.status, look.wrong) for look in looks]
+        for phase in self.phases:
+            phase.seen = [one for one in seen if phase.contains(one)]
+        away = [phase for phase in self.phases if not phase.planned]
+        wrong = [f"{look.kind}: {look.wrong}" for look in looks if look.wrong and look.status is not None]
+        for one in seen:
+            excused = any(phase.contains(one) for phase in away) and one.kind not in CATALOGUE
+            if one.failed and not excused:
+                wrong.append(f"{self._when(one)}: {one.kind}: {one.status} {one.error}".strip())
+            if one.seconds > ANSWER_SECONDS:
+                wrong.append(f"{self._when(one)}: {one.kind}: answered after {one.seconds:.1f} s")
+        return wrong
+
+    def _when(self, one: Seen) -> str:
+        return next((phase.what for phase in self.phases if phase.contains(one)), "between")
+
+    def table(self) -> Table:
+        table = Table("what happened", "seconds", "requests", "failed", "half within ms", "slowest ms")
+        for phase in self.phases:
+            taken = sorted(1000 * one.seconds for one in phase.seen) or [0.0]
+            failed = sum(one.failed for one in phase.seen)
+            figures = (f"{taken[len(taken) // 2]:,.0f}", f"{taken[-1]:,.0f}")
+            table.add_row(phase.what, f"{phase.ended - phase.began:.0f}", str(len(phase.seen)), str(failed), *figures)
+        return table

@@ -1,0 +1,137 @@
+"""One run: install, one order, helm's tests, disturbances under load, and the checker's verdict."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from chaos import collect
+from chaos.checker import violations
+from chaos.evidence import Evidence
+from chaos.load.readers import Readers
+from chaos.load.shop import Shop
+from chaos.load.staff import StaffDesk
+from chaos.quiet import consume_all_again, wait_until_quiet
+from tandem_local.credentials import Credentials, kept_credentials
+from tandem_local.progress import Progress
+from tandem_local.scenario import play
+from tandem_local.spans import SpanStore
+
+from cluster.disturbances import all_of_them
+from cluster.installation import RELEASE, Installation, planned
+from cluster.kubernetes import restricted_namespace
+from cluster.phases import Diary
+from cluster.stage import ClusterStage, memory
+
+PATIENCE_SECONDS = 60
+CALM_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Scene:
+    """tandem_local.scenario.play.Scene."""
+
+    admin_url: str
+    api_url: str
+    credentials: Credentials
+    progress: Progress
+    spans: SpanStore | None = None
+
+
+@dataclass
+class Outcome:
+    times: dict[str, float] = field(default_factory=dict)
+    """Seconds since the installation began."""
+    memory: dict[str, int] = field(default_factory=dict)
+    diary: Diary = field(default_factory=Diary)
+    wrong: list[str] = field(default_factory=list)
+    requests: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    folder: Path
+    progress: Progress
+    stop: Event
+    tags: tuple[str, str]
+    """Of the images: what is installed, and what it is upgraded to."""
+    rate: float
+    looks: float
+
+    def carry_out(self, name: str, *, keep: bool) -> Outcome:
+        outcome = Outcome()
+        with restricted_namespace(name, keep=keep) as namespace:
+            installation = planned(namespace, kept_credentials(self.folder / "secrets.json"))
+            self._install(installation, outcome)
+            self._disturb(installation, outcome)
+        return outcome
+
+    def _install(self, installation: Installation, outcome: Outcome) -> None:
+        began = time.monotonic()
+
+        def step(part: str, doing: str, act: Callable[[], object]) -> None:
+            with self.progress.step(part, doing):
+                act()
+            outcome.times[f"{part}: {doing}"] = time.monotonic() - began
+
+        installation.make_secrets()
+        step("dev-infra", "Postgres and Kafka are ready", installation.install_infrastructure)
+        step("tandem", "every pod is ready", partial(installation.install, self.tags[0]))
+        scene = Scene(installation.admin_url, installation.api_url, installation.credentials, self.progress)
+        step("scenario", "one order is paid and shipped", partial(play, scene))
+        step("helm", "test", partial(installation.namespace.helm, "test", RELEASE))
+
+    def _disturb(self, installation: Installation, outcome: Outcome) -> None:
+        with installation.reached() as outside:
+            ClusterStage(installation, outside, self.stop).fill_store(self.folder)
+        shop = Shop(
+            api_url=installation.api_url,
+            admin_url=installation.admin_url,
+            password=installation.credentials.customer_password,
+            desk=StaffDesk(installation.admin_url, installation.credentials.staff_password),
+            poison=lambda _order_id: None,
+            seed=1,
+            rate=self.rate,
+        )
+        readers = Readers(shop, self.looks, seed=1)
+        shop.log_customers_in()
+        shop.open()
+        readers.start()
+        try:
+            self._phases(installation, outcome)
+        finally:
+            readers.stop()
+            shop.close(PATIENCE_SECONDS)
+        outcome.requests = len(readers.looks) + sum(len(request.tries) for request in shop.requests)
+        outcome.wrong += outcome.diary.fill(shop.requests, readers.looks)
+        with installation.reached() as outside:
+            evidence = self._evidence(ClusterStage(installation, outside, self.stop), shop)
+        evidence.write(self.folder)
+        outcome.wrong += violations(evidence)
+
+    def _phases(self, installation: Installation, outcome: Outcome) -> None:
+        with outcome.diary.phase("nothing", planned=True):
+            self.stop.wait(CALM_SECONDS)
+        for disturbance in all_of_them(installation, self.tags[1]):
+            with (
+                self.progress.step("under load", disturbance.what),
+                outcome.diary.phase(disturbance.what, planned=disturbance.planned),
+            ):
+                disturbance.carry_out()
+                self.stop.wait(CALM_SECONDS)
+        outcome.memory = memory(installation)
+
+    def _evidence(self, stage: ClusterStage, shop: Shop) -> Evidence:
+        with self.progress.step("System", "comes to rest"):
+            quiet_seconds, _ = wait_until_quiet(stage)
+        with self.progress.step("Evidence", "collected"):
+            tables = collect.all_tables(stage.superuser_url())
+            records = collect.whole_log(stage.bootstrap_servers())
+            payments, ledger = stage.provider_books(self.folder)
+        with self.progress.step("Everything", "consumed once more"):
+            consume_all_again(stage)
+            wait_until_quiet(stage)
+            replayed = collect.all_tables(stage.superuser_url())
+        return Evidence(shop.requests, records, tables, replayed, payments, ledger, quiet_seconds)
