@@ -17,3 +17,9 @@ EVENT_AGE = Histogram(
     ["consumer", "type"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
+ASSIGNED = Gauge("tandem_consumer_assigned_partitions", "Partitions that this process reads.", ["consumer"])
+TOPIC_PARTITIONS = Gauge("tandem_consumer_topic_partitions", "Partitions that the group has to read.", ["consumer"])
+REBALANCES = Counter("tandem_consumer_rebalances", "Times the group gave partitions to this process.", ["consumer"])
+LAG_EVENTS = Gauge("tandem_consumer_lag_events", "Events published and not finished, at least.", ["consumer"])
+LAG_SECONDS = Gauge("tandem_consumer_lag_seconds", "Age of the oldest event taken and not finished.", ["consumer"])
+STALLED = Gauge("tandem_consumer_stalled_seconds", "Time without an event finished while some wait.", ["consumer"])
