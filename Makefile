@@ -88,12 +88,13 @@ lint-images: ## check the Dockerfiles and the workflows; needs Go
 	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos tests/fuzzing benchmarks
+	$(RUN) mypy $(SOURCES) tests/chaos tests/fuzzing benchmarks observability
 
-check: ## check migrations and the lock, and that events and API are what is published
+check: ## check migrations and the lock, that events and API are what is published, and dashboards as generated
 	$(RUN) tandem-contracts check
 	$(RUN) tandem-contracts compatible
 	@.tools/node/bin/node .tools/asyncapi/accept.mjs libs/contracts/asyncapi.json
+	$(RUN) python -m observability check
 	$(RUN) tandem-openapi check
 	@$(OASDIFF) validate services/api-fastapi/openapi.json
 	$(RUN) tandem-openapi compatible
