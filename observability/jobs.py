@@ -12,5 +12,6 @@ def job_of(service: str) -> str:
 
 API = job_of("api")
 ADMIN = job_of("admin")
+RELAY = job_of("worker-relay")
 WORKERS = job_of("worker-.+")
 ALL = job_of("(admin|api|worker-.+|payment-sandbox)")

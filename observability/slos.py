@@ -87,14 +87,15 @@ SLOS = (
 # Long window, short window, how many times faster than allowed the budget burns.
 PAGE = (("1h", "5m", 14.4), ("6h", "30m", 6.0))
 TICKET = (("1d", "2h", 3.0), ("3d", "6h", 1.0))
-WINDOWS = {"30m": 1800, "1h": 3600, "2h": 7200, "6h": 21600, "1d": 86400, "3d": 259200}
+WINDOWS = ("30m", "1h", "2h", "6h", "1d", "3d")
+RECORDED_SECONDS = 30
 EVERY, BAD, BUDGET = "tandem:slo_all:rate{}", "tandem:slo_bad:rate{}", "tandem:slo_budget:ratio"
 BURN = "tandem:slo_burn:rate{}"
 
 
 def rules_file() -> str:
     groups = [
-        {"name": "tandem-slo-recorded", "interval": "30s", "rules": _recorded()},
+        {"name": "tandem-slo-recorded", "interval": f"{RECORDED_SECONDS}s", "rules": _recorded()},
         {"name": "tandem-slo-windows", "interval": "1m", "rules": _windows()},
         {"name": "tandem-slo-alerts", "interval": "30s", "rules": _alerts()},
     ]
@@ -147,7 +148,8 @@ def _alert(slo: Slo, severity: str, pairs: tuple[tuple[str, str, float], ...], w
     select = f'{{slo="{slo.name}"}}'
     burns = [
         f"({BURN.format(long)}{select} > {factor} and {BURN.format(short)}{select} > {factor}"
-        f" and {BAD.format(long)}{select} * {WINDOWS[long]} >= {slo.floor})"
+        # Counted rather than a mean times the window: a young Prometheus knows less than the window.
+        f" and sum_over_time({BAD.format('5m')}{select}[{long}]) * {RECORDED_SECONDS} >= {slo.floor})"
         for long, short, factor in pairs
     ]
     how = "fast: two days' worth of a month's errors" if severity == "page" else "steadily"

@@ -1,5 +1,6 @@
 """What is stated and not yet published; what was published and could not be applied."""
 
+from observability import jobs
 from observability.dashboards.model import (
     BAD,
     CALM,
@@ -14,6 +15,8 @@ from observability.dashboards.model import (
     quantiles,
     rate,
 )
+
+RELAY = f'job=~"{jobs.RELAY}"'
 
 OUTBOX_ROW = Row(
     "Outbox and relay",
@@ -57,7 +60,7 @@ OUTBOX_ROW = Row(
             unit="short",
             stacked=True,
             runbook="TandemRelayShardsUnowned",
-            queries=(Query(gauge("sum", "tandem_relay_owned_shards", by="instance"), "{{instance}}"),),
+            queries=(Query(gauge("sum", "tandem_relay_owned_shards", by="instance", where=RELAY), "{{instance}}"),),
         ),
         Panel(
             title="The relay's faults",

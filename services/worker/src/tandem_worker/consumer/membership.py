@@ -42,7 +42,6 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         self._work = Work(processor, transaction_events=settings.consumer_transaction_events)
         self._next_commit = 0.0
         self.progressed = False
-        metrics.ASSIGNED.labels(consumer=self._name).set(0)
         self._kafka = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
             group_id=self._name,
