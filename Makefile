@@ -17,7 +17,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images lint-images image-bases
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts lint types check format clean images test-images lint-images image-bases
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -25,8 +25,8 @@ help: ## list the targets
 demo: ## start everything and carry one order through it, then stay up until Ctrl-C (ONCE=1: end)
 	$(RUN) tandem demo $(if $(ONCE),--once)
 
-up: ## start everything and stay up until Ctrl-C
-	$(RUN) tandem up
+up: ## start everything and stay up until Ctrl-C (OBSERVE=1: with Prometheus and the alerts, where the machine has it)
+	$(RUN) tandem up $(if $(OBSERVE),--observe)
 
 shell: ## a shell beside the running system, with its settings, for such as tandem-worker lag (ROLE=tandem_worker)
 	$(RUN) tandem exec $(if $(ROLE),--role $(ROLE)) $${SHELL:-sh}
@@ -75,6 +75,12 @@ bench-back-office: ## measure the back office (ONLY=import ROUNDS=5 QUICK=1)
 
 bench-streams: ## measure what an idle event stream costs a pod of the API (STREAMS=1000)
 	$(RUN) python -m benchmarks.streams $(if $(STREAMS),--streams $(STREAMS))
+
+observe-check: ## what dashboards, alerts and runbooks ask for, against the running system; needs Prometheus
+	$(RUN) python -m observability.live check
+
+observe-alerts: ## each alert fired by its fault and cleared after, a quarter of an hour; needs Prometheus (ONLY=Kafka)
+	$(RUN) python -m observability.live alerts $(if $(ONLY),--only $(ONLY))
 
 lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff check
