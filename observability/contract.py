@@ -1,6 +1,6 @@
 """observability/metrics.yaml as what a query may name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ class Metric:
     type: str
     labels: frozenset[str]
     emitter: str
+    values: Mapping[str, Sequence[str]]
+    """All that a label may have, of those labels that say so."""
 
     def series(self) -> dict[str, frozenset[str]]:
         """The names that a query asks for, each with the labels that its series have."""
@@ -31,7 +33,7 @@ class Metric:
 
 def declared_metrics(path: Path = METRICS) -> list[Metric]:
     return [
-        Metric(entry["name"], entry["type"], frozenset(entry["labels"]), entry["emitter"])
+        Metric(entry["name"], entry["type"], frozenset(entry["labels"]), entry["emitter"], entry.get("values", {}))
         for entry in yaml.safe_load(path.read_text())
     ]
 

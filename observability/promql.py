@@ -1,13 +1,15 @@
 """PromQL taken apart: which series an expression asks for, and what it does with them."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import promql_parser as syntax
 
 # What Grafana puts in before it asks; a dashboard's own variables besides.
 GRAFANA_VARIABLES = {"__rate_interval": "5m", "__interval": "1m", "__range": "3h"}
+_OPERATORS = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 _VARIABLE = re.compile(r"\$(?:\{([a-zA-Z_]\w*)\}|([a-zA-Z_]\w*))")
 
 
@@ -22,6 +24,8 @@ class Selection:
     matchers: tuple[tuple[str, str], ...]
     around: tuple[str, ...]
     range: float
+    written: str = field(compare=False, default="")
+    """The selector as it stands there, without range and offset."""
 
 
 def filled_in(expression: str, variables: Mapping[str, str]) -> str:
@@ -57,7 +61,9 @@ def _selections(node: syntax.Expr, around: tuple[str, ...]) -> Iterator[Selectio
 
 def _selection(selector: syntax.VectorSelector, around: tuple[str, ...], seconds: float) -> Selection:
     matchers = tuple((matcher.name, matcher.value) for matcher in selector.matchers.matchers)
-    return Selection(selector.name or "", matchers, around, seconds)
+    asked = (f"{one.name}{_OPERATORS[str(one.op)]}{json.dumps(one.value)}" for one in selector.matchers.matchers)
+    written = f"{selector.name or ''}{{{', '.join(asked)}}}"
+    return Selection(selector.name or "", matchers, around, seconds, written)
 
 
 def grouping_labels(expression: str) -> set[str]:
