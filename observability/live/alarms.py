@@ -4,10 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+from tandem_local.processes import Running
+
 from observability.live.check import Finding
 from observability.live.client import FiringAlert, Prometheus
-from observability.live.faults import FAULTS, NOT_PLAYED, Fault, Theatre, publish_product
+from observability.live.faults import FAULTS, NOT_PLAYED
 from observability.live.store import Store
+from observability.live.theatre import Fault, Theatre, publish_product
 from observability.ruleset import alerts
 
 FIRES_WITHIN_SECONDS = 180.0
@@ -15,11 +18,14 @@ CLEARS_WITHIN_SECONDS = 240.0
 PIECES = 500
 
 
-def play_faults(store: Store, prometheus: Prometheus, only: str = "") -> list[Finding]:
-    """One fault after the other, or those with `only` in their names: what fired, what cleared, after how long."""
+def play_faults(store: Store, prometheus: Prometheus, limits: Running, only: str = "") -> list[Finding]:
+    """One fault after the other, or those with `only` in their names: what fired, what cleared, after how long.
+
+    `limits` is the store of the rate limits, which is not among the system's own processes.
+    """
     findings: list[Finding] = []
     with ExitStack() as parts:
-        theatre = Theatre(store, publish_product(store, pieces=PIECES), parts)
+        theatre = Theatre(store, publish_product(store, pieces=PIECES), limits, parts)
         for fault in FAULTS:
             if only in fault.what or only in {name for name, _ in fault.alerts}:
                 findings += _play(fault, theatre, prometheus)
