@@ -21,7 +21,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -29,8 +29,8 @@ help: ## list the targets
 demo: ## start everything and carry one order through it, then stay up until Ctrl-C (ONCE=1: end)
 	$(RUN) tandem demo $(if $(ONCE),--once)
 
-up: ## start everything and stay up until Ctrl-C
-	$(RUN) tandem up
+up: ## start everything and stay up until Ctrl-C (OBSERVE=1: with Prometheus and the alerts, where the machine has it)
+	$(RUN) tandem up $(if $(OBSERVE),--observe)
 
 shell: ## a shell beside the running system, with its settings, for such as tandem-worker lag (ROLE=tandem_worker)
 	$(RUN) tandem exec $(if $(ROLE),--role $(ROLE)) $${SHELL:-sh}
@@ -80,6 +80,12 @@ bench-back-office: ## measure the back office (ONLY=import ROUNDS=5 QUICK=1)
 bench-streams: ## measure what an idle event stream costs a pod of the API (STREAMS=1000)
 	$(RUN) python -m benchmarks.streams $(if $(STREAMS),--streams $(STREAMS))
 
+observe-check: ## what dashboards, alerts and runbooks ask for, against the running system; needs Prometheus
+	$(RUN) python -m observability.live check
+
+observe-alerts: ## each alert fired by its fault and cleared after, a quarter of an hour; needs Prometheus (ONLY=Kafka)
+	$(RUN) python -m observability.live alerts $(if $(ONLY),--only $(ONLY))
+
 lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff check
 	$(RUN) ruff format --check
@@ -92,12 +98,13 @@ lint-images: ## check the Dockerfiles and the workflows; needs Go
 	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos tests/charts tests/cluster tests/fuzzing benchmarks
+	$(RUN) mypy $(SOURCES) tests/chaos tests/charts tests/cluster tests/fuzzing benchmarks observability
 
-check: ## check migrations and the lock, and that events and API are what is published
+check: ## check migrations and the lock, that events and API are what is published, and dashboards as generated
 	$(RUN) tandem-contracts check
 	$(RUN) tandem-contracts compatible
 	@.tools/node/bin/node .tools/asyncapi/accept.mjs libs/contracts/asyncapi.json
+	$(RUN) python -m observability check
 	$(RUN) tandem-openapi check
 	@$(OASDIFF) validate services/api-fastapi/openapi.json
 	$(RUN) tandem-openapi compatible

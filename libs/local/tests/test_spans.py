@@ -25,6 +25,8 @@ def test_spans_of_an_exporter_arrive_with_all_that_is_shown(compression: Compres
             links = [Link(parent.get_span_context())]
             with tracer.start_as_current_span("INSERT", kind=SpanKind.CLIENT, links=links) as child:
                 child.set_status(Status(StatusCode.ERROR))
+                child.set_attribute("server.port", 5432)
+                child.add_event("exception", {"exception.message": "gone"})
         provider.shutdown()
         trace_id = f"{parent.get_span_context().trace_id:032x}"
         first, second = receiver.spans.trace(trace_id)
@@ -36,6 +38,7 @@ def test_spans_of_an_exporter_arrive_with_all_that_is_shown(compression: Compres
         False,
     )
     assert (second.name, second.kind, second.parent_id, second.failed) == ("INSERT", "client", first.span_id, True)
+    assert second.attributes == {"server.port": "5432", "exception: exception.message": "gone"}
     assert second.links == ((trace_id, first.span_id),)
     assert first.start <= second.start <= second.end <= first.end
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from tandem_runtime import http_metrics, metrics, progress
+from tandem_runtime import http_metrics, metrics, pool_metrics, progress
 from tandem_runtime.metrics_contract import undeclared
 
 CONTRACT = Path(__file__).parents[3] / "observability" / "metrics.yaml"
@@ -18,6 +18,12 @@ def contract(tmp_path: Path) -> Path:
             [
                 {"name": "tandem_orders_total", "type": "counter", "labels": ["outcome"]},
                 {"name": "tandem_wait_seconds", "type": "histogram", "labels": []},
+                {
+                    "name": "tandem_doors",
+                    "type": "gauge",
+                    "labels": ["state"],
+                    "values": {"state": ["open", "shut"]},
+                },
             ]
         )
     )
@@ -27,7 +33,12 @@ def contract(tmp_path: Path) -> Path:
 def test_the_metrics_of_the_runtime_are_declared() -> None:
     # A registry of their own: others may be in the process, with declarations of theirs.
     registry = CollectorRegistry()
-    for metric in (http_metrics.REQUEST_DURATION, metrics.BUILD_INFO, progress.EVENT_LOOP_LAG):
+    for metric in (
+        http_metrics.REQUEST_DURATION,
+        metrics.BUILD_INFO,
+        progress.EVENT_LOOP_LAG,
+        pool_metrics.CONNECTIONS,
+    ):
         registry.register(metric)
     assert undeclared(registry, CONTRACT) == []
 
@@ -44,7 +55,9 @@ def test_each_difference_is_named(contract: Path) -> None:
     Counter("tandem_orders", "Orders.", ["outcome", "order_id"], registry=registry)
     Gauge("tandem_wait_seconds", "Wait.", registry=registry)
     Gauge("tandem_surprise", "Surprise.", registry=registry)
+    Gauge("tandem_doors", "Doors.", ["state"], registry=registry).labels("ajar").set(1)
     assert undeclared(registry, contract) == [
+        "tandem_doors: state is 'ajar', which is not among the values declared",
         "tandem_orders_total: has labels ['outcome', 'order_id'], declared ['outcome']",
         "tandem_surprise: not declared",
         "tandem_wait_seconds: is a gauge, declared histogram",
@@ -53,7 +66,8 @@ def test_each_difference_is_named(contract: Path) -> None:
 
 @pytest.mark.parametrize("entry", yaml.safe_load(CONTRACT.read_text()), ids=lambda entry: entry["name"])
 def test_a_declaration_is_complete_and_its_name_tells_its_unit(entry: dict[str, Any]) -> None:
-    assert set(entry) == {"name", "type", "unit", "labels", "emitter", "meaning"}
+    assert set(entry) - {"values"} == {"name", "type", "unit", "labels", "emitter", "meaning"}
+    assert set(entry.get("values", ())) <= set(entry["labels"])
     assert entry["type"] in {"counter", "gauge", "histogram"}
     assert entry["name"].endswith("_total") == (entry["type"] == "counter")
     stem = entry["name"].removesuffix("_total")

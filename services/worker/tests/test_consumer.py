@@ -13,6 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
 from kafka_records import read_to_end, write
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncSession
 from store import Store
 from tandem_contracts.envelope import Event, to_kafka
@@ -263,3 +264,33 @@ async def test_what_was_in_hand_when_the_database_went_away_is_applied_when_it_i
     assert store.stock("MUG") == (10, 20)
     assert store.dead_letters() == []
     assert [store.payments(one) for one in orders] == [[("captured", 2500, 0)]] * 20
+
+
+async def test_what_a_consumer_is_behind_is_measured(
+    store: Store, consumer: Consumer, settings: ConsumerSettings
+) -> None:
+    def measured(name: str) -> float | None:
+        return REGISTRY.get_sample_value(f"tandem_consumer_{name}", {"consumer": consumer.name})
+
+    async def until(done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not done():
+                await asyncio.sleep(0.05)
+
+    store.put_in_stock("MUG", 20)
+    await store.place_order({"MUG": 1})
+    with psycopg.connect(store.database.url()) as holder:
+        holder.execute("LOCK TABLE inventory_stock IN EXCLUSIVE MODE")
+        async with consuming(consumer, settings, store):
+            await publish_new(consumer, store, settings, 0)
+
+            await until(lambda: (measured("stalled_seconds") or 0) > 1)
+            assert measured("assigned_partitions") == measured("topic_partitions") == 4
+            assert measured("rebalances_total") == 1
+            assert measured("lag_events") == 1
+            assert (measured("lag_seconds") or 0) > 1
+
+            holder.rollback()
+            await until(lambda: measured("lag_events") == 0)
+            await until(lambda: measured("stalled_seconds") == measured("lag_seconds") == 0)
+        assert measured("assigned_partitions") == 0

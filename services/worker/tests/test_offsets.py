@@ -45,6 +45,19 @@ def test_what_is_committed_is_not_committed_again() -> None:
     assert offsets.to_commit() == 3
 
 
+def test_the_oldest_is_the_first_that_is_not_finished() -> None:
+    offsets = Offsets()
+    assert offsets.oldest() is None
+    for offset, stated in ((5, 100.0), (6, 101.0)):
+        offsets.take(offset, stated)
+
+    offsets.finish(6)
+    assert (offsets.oldest(), offsets.behind(9)) == (100.0, 4)
+
+    offsets.finish(5)
+    assert (offsets.oldest(), offsets.behind(9)) == (None, 2)
+
+
 def test_a_record_in_hand_is_not_taken_twice() -> None:
     offsets = taken(3, 4)
 

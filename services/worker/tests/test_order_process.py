@@ -264,3 +264,19 @@ async def test_a_request_and_a_transition_at_once_wait_for_each_other_and_do_not
 
     assert await applying == "applied"
     assert store.state(order_id) == "reserved"
+
+
+async def test_the_time_from_placement_to_a_state_is_measured(store: Store) -> None:
+    def paid_within(bound: str) -> float:
+        labels = {"state": "paid", "le": bound}
+        return REGISTRY.get_sample_value("tandem_order_time_to_state_seconds_bucket", labels) or 0
+
+    store.put_in_stock("MUG", 5)
+    quick, all_before = paid_within("0.25"), paid_within("+Inf")
+    await store.place_order({"MUG": 1})
+    await asyncio.sleep(0.3)
+
+    await store.run()
+
+    assert paid_within("+Inf") == all_before + 1
+    assert paid_within("0.25") == quick

@@ -23,6 +23,7 @@ from tandem_local.postgres import remove_postgres
 from tandem_local.processes import ProcessFailed
 from tandem_local.programs import ROLES
 from tandem_local.progress import Progress
+from tandem_local.prometheus import NoPrometheusError, running_prometheus
 from tandem_local.scenario import ScenarioFailedError, play
 from tandem_local.stopping import StopRequested, stopping_on_signals
 from tandem_local.system import System, running_system
@@ -31,7 +32,9 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
 
 # Beside the environment that this command is installed in, which is in the checkout.
-HOME = Path(sys.prefix).resolve().parent / ".tandem"
+CHECKOUT = Path(sys.prefix).resolve().parent
+HOME = CHECKOUT / ".tandem"
+RULES = CHECKOUT / "observability" / "rules"
 Home = Annotated[Path, typer.Option(envvar="TANDEM_HOME", help="Where the data is kept.")]
 
 
@@ -51,9 +54,12 @@ def demo(
 
 
 @app.command()
-def up(home: Home = HOME) -> None:
+def up(
+    home: Home = HOME,
+    observe: Annotated[bool, typer.Option("--observe", help="With Prometheus and the alerts.")] = False,
+) -> None:
     """Start everything and stay up until Ctrl-C."""
-    _run(home, _stay_up)
+    _run(home, _stay_up_observed if observe else _stay_up)
 
 
 @app.command("exec", context_settings={"allow_interspersed_args": False})
@@ -125,6 +131,18 @@ def _stay_up(system: System) -> None:
         while True:
             system.check()
             time.sleep(0.2)
+
+
+def _stay_up_observed(system: System) -> None:
+    try:
+        with running_prometheus(
+            system.wiring.home, system.wiring.ports.operations, sorted(RULES.glob("*.yaml")), stop=system.stop
+        ) as prometheus:
+            system.progress.say(f"Prometheus: {prometheus.url}/alerts, {prometheus.url}/graph")
+            _stay_up(system)
+    except NoPrometheusError as missing:
+        system.progress.say(f"[yellow]{escape(str(missing))}[/]")
+        _stay_up(system)
 
 
 def _show_addresses(system: System) -> None:

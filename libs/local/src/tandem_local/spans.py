@@ -3,9 +3,9 @@
 import gzip
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Status
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
@@ -39,6 +40,8 @@ class Span:
     failed: bool
     links: tuple[tuple[str, str], ...] = ()
     """(trace id, span id) of the spans it links to."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Also those of its events, such as an exception's message; numbers as they are written."""
 
 
 class SpanStore:
@@ -59,6 +62,11 @@ class SpanStore:
         """The spans of the trace that have arrived so far, by start."""
         with self._lock:
             return sorted(self._traces.get(trace_id, {}).values(), key=lambda span: span.start)
+
+    def all(self) -> list[Span]:
+        """Every span that is kept."""
+        with self._lock:
+            return [span for trace in self._traces.values() for span in trace.values()]
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _spans(resource: ResourceSpans) -> Iterator[Span]:
-    attributes = {attribute.key: attribute.value.string_value for attribute in resource.resource.attributes}
+    attributes = _texts(resource.resource.attributes)
     for scope in resource.scope_spans:
         for span in scope.spans:
             yield Span(
@@ -136,5 +144,21 @@ def _spans(resource: ResourceSpans) -> Iterator[Span]:
                 start=span.start_time_unix_nano,
                 end=span.end_time_unix_nano,
                 failed=span.status.code == Status.STATUS_CODE_ERROR,
+                attributes=_attributes(span),
                 links=tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
             )
+
+
+def _attributes(span: ProtoSpan) -> dict[str, str]:
+    told = _texts(span.attributes)
+    for event in span.events:
+        told |= {f"{event.name}: {key}": text for key, text in _texts(event.attributes).items()}
+    return told
+
+
+def _texts(attributes: Iterable[KeyValue]) -> dict[str, str]:
+    texts = {}
+    for attribute in attributes:
+        kind = attribute.value.WhichOneof("value")
+        texts[attribute.key] = str(getattr(attribute.value, kind)) if kind else ""
+    return texts

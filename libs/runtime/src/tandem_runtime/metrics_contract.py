@@ -35,4 +35,9 @@ def _differences(metric: MetricWrapperBase, declared: dict[str, dict[str, Any]])
     labels = list(metric._labelnames)  # noqa: SLF001 - no public name for it
     if sorted(entry["labels"]) != sorted(labels):
         found.append(f"{name}: has labels {labels}, declared {entry['labels']}")
+    allowed = entry.get("values", {})
+    for values in metric._metrics if labels else ():  # noqa: SLF001 - likewise
+        for label, value in zip(labels, values, strict=True):
+            if value not in allowed.get(label, (value,)):
+                found.append(f"{name}: {label} is {value!r}, which is not among the values declared")
     return found

@@ -1,7 +1,7 @@
 """The pulse of an asyncio process, and how late its event loop runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from prometheus_client import Histogram
@@ -20,7 +20,14 @@ EVENT_LOOP_LAG = Histogram(
 @asynccontextmanager
 async def beating(health: Health) -> AsyncIterator[None]:
     """Beat each second while the event loop turns, and measure its lag."""
-    pulse = asyncio.create_task(_pulse(health), name="pulse")
+    async with measuring_lag(health.beat):
+        yield
+
+
+@asynccontextmanager
+async def measuring_lag(each_second: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+    """Measure the event loop's lag; a process whose pulse is its own work beats elsewhere."""
+    pulse = asyncio.create_task(_pulse(each_second), name="pulse")
     try:
         yield
     finally:
@@ -29,10 +36,10 @@ async def beating(health: Health) -> AsyncIterator[None]:
             await pulse
 
 
-async def _pulse(health: Health) -> None:
+async def _pulse(each_second: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     while True:
-        health.beat()
+        each_second()
         due = loop.time() + INTERVAL_SECONDS
         await asyncio.sleep(INTERVAL_SECONDS)
         EVENT_LOOP_LAG.observe(max(0.0, loop.time() - due))

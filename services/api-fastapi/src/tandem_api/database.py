@@ -3,7 +3,7 @@
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from sqlalchemy import event
@@ -11,6 +11,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import QueuePool
+from tandem_runtime.pool_metrics import watch_pool
 from tandem_tables.hints import OutboxHint
 
 from tandem_api.pool import short_queue
@@ -90,6 +92,7 @@ def _engine(settings: Settings) -> AsyncEngine:
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    watch_pool(lambda: cast("QueuePool", engine.pool))
     return engine
 
 

@@ -1,6 +1,7 @@
 """Declared in observability/metrics.yaml."""
 
 from prometheus_client import Counter, Gauge, Histogram
+from tandem_runtime.metrics import from_zero
 
 EVENTS_APPLIED = Counter("tandem_api_feed_events_applied", "Events that the feed has acted on, by type.", ["type"])
 EVENT_AGE = Histogram(
@@ -36,3 +37,9 @@ RATE_LIMIT_STORE_FAILURES = Counter(
 )
 ORDERS_PLACED = Counter("tandem_api_orders_placed", "Orders that were committed.")
 IDEMPOTENT_REPLAYS = Counter("tandem_api_idempotent_replays", "Requests answered with the stored answer of the first.")
+
+from_zero(RELOADS, {"result": ("loaded", "failed")})
+from_zero(SEARCHES, {"result": ("found", "nothing")})
+from_zero(REFUSED_EVENT_STREAMS, {"limit": ("customer", "process")})
+from_zero(REQUESTS_SHED, {"for": ("process", "database")})
+from_zero(RATE_LIMITED, {"class": ("catalogue", "reads", "writes", "streams")})

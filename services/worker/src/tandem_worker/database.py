@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import QueuePool
+from tandem_runtime.pool_metrics import watch_pool
 from tandem_tables.hints import OutboxHint
 
 # A dead peer is noticed by both ends within half a minute, not after the kernel's two hours.
@@ -65,6 +67,7 @@ async def session_factory(url: str, *, pool_size: int, application: str) -> Asyn
             **CLIENT_OPTIONS,
         },
     )
+    watch_pool(lambda: cast("QueuePool", engine.pool))
     try:
         yield async_sessionmaker(engine, expire_on_commit=False)
     finally:

@@ -12,6 +12,7 @@ from tandem_runtime import eventloop
 from tandem_runtime.health import Health
 from tandem_runtime.logs import configure_logging
 from tandem_runtime.operations import OperationsServer
+from tandem_runtime.progress import measuring_lag
 from tandem_runtime.settings import load_settings
 from tandem_runtime.shutdown import stop_on_signals
 from tandem_runtime.tracing import Tracing, configure_tracing
@@ -21,6 +22,7 @@ from tandem_worker.database import outbox_hint, session_factory
 from tandem_worker.dead_letters.commands import dead_letters, discard, replay
 from tandem_worker.dead_letters.main import settle_dead_letters
 from tandem_worker.notifications.main import run_notifications
+from tandem_worker.orders.ledger import LedgerWatch
 from tandem_worker.orders.process import NAME, order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
@@ -108,6 +110,7 @@ async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Ev
         payments, refunds = Payments(sessions, provider, hint), Refunds(NAME, sessions, provider, hint)
         group.create_task(payments.reconcile(stop, pause_seconds=settings.payment_reconcile_seconds))
         group.create_task(refunds.reconcile(stop, pause_seconds=settings.payment_reconcile_seconds))
+        group.create_task(LedgerWatch(sessions).run(stop))
         consumer = order_process(payments, refunds)
         group.create_task(settle_dead_letters(consumer, sessions, stop))
         group.create_task(run_consumer(consumer, settings, sessions, health, stop))
@@ -134,7 +137,8 @@ async def _serve(settings: SettingsT, role: Role[SettingsT]) -> None:
     operations = OperationsServer(health, settings.operations_host, settings.operations_port, liveness_seconds=30)
     operations.start()
     try:
-        await role(settings, health, stop)
+        async with measuring_lag():
+            await role(settings, health, stop)
     finally:
         health.set_ready(False)
         operations.stop()

@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 from tandem_runtime.health import Health
 from tandem_runtime.tracing import tracing_is_on
 
+from tandem_worker.consumer import metrics
 from tandem_worker.consumer.guard import Guard
 from tandem_worker.consumer.handlers import Consumer
 from tandem_worker.consumer.membership import Membership
@@ -30,6 +31,7 @@ async def run_consumer(
     )
     health.add_check("dead letters", guard.reason_against)
     pause = RESTART_SECONDS[0]
+    metrics.begin(consumer.name)
     async with aclosing(outbox_hint(sessions)) as hint:
         places = asyncio.Semaphore(settings.consumer_concurrency)
         transactions = asyncio.Semaphore(settings.consumer_transactions)

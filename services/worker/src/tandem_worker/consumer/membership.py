@@ -1,6 +1,7 @@
 """One membership in a consumer group: what is assigned, paused, committed and given back."""
 
 import asyncio
+import time
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -63,6 +64,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
             while not self._stop.is_set():
                 await self._turn()
         finally:
+            metrics.ASSIGNED.labels(consumer=self._name).set(0)
+            metrics.STALLED.labels(consumer=self._name).set(0)
             await self._give_back(self._kafka.assignment())
             await self._work.close()
             # A silent broker is not waited for: the session time-out tells the group.
@@ -75,6 +78,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         now = asyncio.get_running_loop().time()
         if now >= self._next_commit:
             self._next_commit = now + COMMIT_SECONDS
+            self._measure()
             await watched(self._commit(self._work.to_commit()), health=self._health, stop=self._stop)
 
     async def _take(self) -> None:
@@ -95,6 +99,18 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         self._kafka.pause(*full)
         # Not at once when one is finished: a fetch for a single event costs as much as one for many.
         self._kafka.resume(*(partition for partition in paused if in_hand.get(partition, 0) <= self._limit // 2))
+
+    def _measure(self) -> None:
+        """What a partition is behind is known from its last fetch, so of one that is paused it is the least."""
+        assigned = self._kafka.assignment()
+        ends = {partition: self._kafka.highwater(partition) or 0 for partition in assigned}
+        oldest = self._work.oldest()
+        known = [self._kafka.partitions_for_topic(topic) or () for topic in self._topics]
+        metrics.ASSIGNED.labels(consumer=self._name).set(len(assigned))
+        metrics.TOPIC_PARTITIONS.labels(consumer=self._name).set(sum(map(len, known)))
+        metrics.LAG_EVENTS.labels(consumer=self._name).set(sum(self._work.behind(*end) for end in ends.items()))
+        metrics.LAG_SECONDS.labels(consumer=self._name).set(0 if oldest is None else max(0, time.time() - oldest))
+        metrics.STALLED.labels(consumer=self._name).set(self._work.stalled_seconds())
 
     async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
         if not offsets:
@@ -122,4 +138,5 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         await self._give_back(revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        metrics.REBALANCES.labels(consumer=self._name).inc()
         log.info("partitions assigned", consumer=self._name, count=len(assigned))

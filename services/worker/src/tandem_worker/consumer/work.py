@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from time import monotonic
 
 import structlog
 from aiokafka import TopicPartition
@@ -31,16 +32,32 @@ class Work:
         self._arrived = asyncio.Event()
         self._dispatcher = asyncio.create_task(self._dispatch())
         self._failure: BaseException | None = None
+        self._moved = monotonic()
 
     def put(self, delivery: Delivery) -> None:
         """Take a delivery in hand; one that is in hand already is not taken twice."""
-        if self._offsets.setdefault(delivery.partition, Offsets()).take(delivery.offset):
+        if not any(self._offsets.values()):
+            self._moved = monotonic()  # it begins to wait now
+        stated = delivery.event.time.timestamp()
+        if self._offsets.setdefault(delivery.partition, Offsets()).take(delivery.offset, stated):
             self._lanes.put(delivery)
             self._arrived.set()
 
     def in_hand(self, partition: TopicPartition) -> int:
         """How many events of the partition keep a commit back."""
         return len(self._offsets.get(partition, ()))
+
+    def oldest(self) -> float | None:
+        """When the oldest event in hand was stated, in seconds since 1970; None when there is none."""
+        return min((at for offsets in self._offsets.values() if (at := offsets.oldest()) is not None), default=None)
+
+    def behind(self, partition: TopicPartition, end: int) -> int:
+        """How many offsets of the partition up to `end` are not finished; 0 while nothing was taken of it."""
+        return self._offsets[partition].behind(end) if partition in self._offsets else 0
+
+    def stalled_seconds(self) -> float:
+        """Time since an event was last finished; 0 when none is in hand."""
+        return monotonic() - self._moved if any(self._offsets.values()) else 0.0
 
     def to_commit(self) -> dict[TopicPartition, int]:
         """By partition the offset behind the highest that has none unfinished before it; only what is new."""
@@ -105,6 +122,7 @@ class Work:
             for delivery in deliveries:
                 if (offsets := self._offsets.get(delivery.partition)) is not None:
                     offsets.finish(delivery.offset)
+            self._moved = monotonic()
         except Exception as error:  # noqa: BLE001 - `check` raises it where the process can end
             self._failure = error
         finally:

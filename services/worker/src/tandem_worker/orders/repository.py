@@ -1,5 +1,6 @@
 """Orders and their timeline, in SQL."""
 
+import time
 from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
@@ -8,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.orders import OrderEvent
 from tandem_contracts.payloads import Money
+from tandem_runtime.metrics import exemplar
 from tandem_runtime.tracing import trace_headers
 from tandem_tables import timeline
 from tandem_tables.orders import Order, OrderLine
 
-from tandem_worker.orders.metrics import TRANSITIONS
+from tandem_worker.orders.metrics import TIME_TO_STATE, TRANSITIONS
 
 State = Literal["placed", "reserved", "paid", "shipped", "delivered", "rejected", "cancelled", "refunded"]
 
@@ -47,3 +49,9 @@ async def enter_state(session: AsyncSession, state: State, payload: OrderEvent) 
     """Move the order that `payload` is about, which is locked, to `state`, and state the event that says so."""
     await timeline.enter_state(session, payload, state, headers=trace_headers())
     TRANSITIONS.labels(state=state).inc()
+    TIME_TO_STATE.labels(state=state).observe(max(0.0, time.time() - _placed_at(payload.order_id)), exemplar())
+
+
+def _placed_at(order_id: UUID) -> float:
+    """When the order was inserted, in seconds since 1970: a UUIDv7 begins with it, in milliseconds."""
+    return (order_id.int >> 80) / 1000

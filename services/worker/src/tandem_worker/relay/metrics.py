@@ -1,4 +1,5 @@
 from prometheus_client import Counter, Gauge, Histogram
+from tandem_runtime.metrics import from_zero
 
 PUBLISHED = Counter("tandem_relay_published_events", "Events the broker has acknowledged.", ["topic"])
 PUBLISH_DELAY = Histogram(
@@ -20,3 +21,5 @@ OLDEST_AGE = Gauge("tandem_outbox_oldest_event_age_seconds", "Age of the oldest 
 OLDEST_TRANSACTION = Gauge(
     "tandem_database_oldest_transaction_age_seconds", "Age of the database's oldest transaction; 0 if none.", ["kind"]
 )
+
+from_zero(FAILURES, {"reason": ("database", "broker", "refusal")})

@@ -1,5 +1,5 @@
 from prometheus_client import Counter, Gauge, Histogram
-from tandem_runtime.metrics import LATENCY_BUCKETS
+from tandem_runtime.metrics import LATENCY_BUCKETS, from_zero
 
 ATTEMPTS = Counter("tandem_webhook_attempts", "Webhooks that were sent, by what came back.", ["outcome"])
 SETTLED = Counter("tandem_webhook_deliveries_settled", "Deliveries that were made or given up.", ["outcome"])
@@ -18,3 +18,7 @@ OLDEST = Gauge(
     "tandem_webhook_oldest_pending_age_seconds", "Age of the oldest delivery that waits; 0 when there is none."
 )
 ENDPOINTS = Gauge("tandem_webhook_endpoints", "Endpoints that partners have.", ["state"])
+
+from_zero(ATTEMPTS, {"outcome": ("success", "3xx", "4xx", "5xx", "error")})
+from_zero(SETTLED, {"outcome": ("delivered", "given_up")})
+from_zero(DISABLED, {"reason": ("gone", "failing")})

@@ -1,0 +1,1 @@
+"""What operators see: dashboards, rules and runbooks, made and checked here."""

@@ -1,0 +1,1 @@
+"""Grafana's dashboards, as code: `python -m observability generate` writes the files in json/."""

@@ -1,0 +1,1 @@
+"""What is shown, proven against the running system: `python -m observability.live check`, and `alerts`."""
