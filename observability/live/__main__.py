@@ -36,7 +36,7 @@ RATE_INTERVAL = "10s"
 # The rules' own pace is half a minute, and the windows of the error budget are made of what they recorded.
 SETTLE_SECONDS = 95
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(width=None if sys.stdout.isatty() else 200)
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import httpx
 from tandem_contracts.topics import ORDERS
 from tandem_local.scenario import play
-from tandem_local.scenario.browser import Browser
+from tandem_local.scenario.browser import Browser, UnexpectedPageError
 from tandem_local.scenario.staff import Staff
 from tandem_local.system import STAFF
 
@@ -67,7 +67,7 @@ def keep_waiting(store: Store) -> None:
 
 
 def _look_at_orders(browser: Browser) -> None:
-    with suppress(httpx.HTTPError):  # what the page answers is what is looked for
+    with suppress(httpx.HTTPError, UnexpectedPageError):  # what the page answers is what is looked for
         browser.open("/admin/orders/order/")
 
 
