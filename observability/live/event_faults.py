@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka import KafkaConsumer
 from tandem_contracts.topics import ORDERS
-from tandem_local.system import STAFF
+from tandem_local.logins import STAFF
 
 from observability.live.theatre import Theatre
 from observability.live.traffic import wait_for

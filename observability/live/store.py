@@ -10,11 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 import psycopg
 from kafka import KafkaProducer
+from tandem_local.logins import CUSTOMER
 from tandem_local.programs import program
 from tandem_local.scenario.customer import ADDRESS, log_in
 from tandem_local.scenario.partner import partner_token, register_partner
 from tandem_local.services import DATABASE
-from tandem_local.system import CUSTOMER, System
+from tandem_local.system import System
 
 
 @dataclass(frozen=True)

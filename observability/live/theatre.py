@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
+from tandem_local.logins import STAFF
 from tandem_local.processes import Running, start
 from tandem_local.scenario.browser import Browser
 from tandem_local.scenario.staff import Staff
 from tandem_local.services import SERVICES, is_ready
-from tandem_local.system import STAFF
 
 from observability.live.store import Store, place_order
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 
 import httpx
 from tandem_contracts.topics import ORDERS
+from tandem_local.logins import STAFF
 from tandem_local.scenario import play
 from tandem_local.scenario.browser import Browser, UnexpectedPageError
 from tandem_local.scenario.staff import Staff
-from tandem_local.system import STAFF
 
 from observability.live.receiver import receiving
 from observability.live.store import Store
