@@ -12,11 +12,12 @@ import httpx
 import pytest
 from partners import Receiver
 from rich.console import Console
+from tandem_local.logins import CUSTOMER
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import ADDRESS, Customer, log_in
 from tandem_local.scenario.partner import partner_token, register_partner
 from tandem_local.spans import Span
-from tandem_local.system import CUSTOMER, System, running_system
+from tandem_local.system import System, running_system
 
 PATIENCE_SECONDS = 30.0
 QUIET_SECONDS = 2.0
