@@ -64,6 +64,7 @@ class Installation:
         settings = {
             "kafka.forwarded": f"localhost:{self.kafka_port}",
             "nodeSelector.kubernetes\\.io/hostname": self.home,
+            "postgres.resources.requests.cpu": "400m",
         }
         self._upgrade(INFRA, "dev-infra", settings)
         self.namespace.wait_until_rolled_out("statefulsets", f"app.kubernetes.io/instance={INFRA}")

@@ -62,6 +62,10 @@ class ClusterStage:
         settings |= {"TANDEM_ADMIN_URL": self.installation.admin_url, "TANDEM_API_URL": self.installation.api_url}
         set_up_store(settings, folder / "set-up-store.log", self.stop)
 
+    def keys(self) -> set[str]:
+        """Of the requests that the API has answered."""
+        return {str(row["key"]) for row in collect.all_tables(self.superuser_url())["orders_idempotencykey"]}
+
     def provider_books(self, folder: Path) -> tuple[list[Row], list[Row]]:
         namespace = self.installation.namespace
         copy = namespace.kubectl("exec", f"deployment/{RELEASE}-payment-sandbox", "--", "python", "-c", COPY)
