@@ -17,7 +17,6 @@ from cluster.kubernetes import KubernetesError
 from cluster.run import Outcome, Run
 
 FOLDER = Path(sys.prefix).resolve().parent / ".tandem" / "cluster"
-SHOWN = 20
 WRONG, NO_VERDICT = 1, 2
 console = Console()
 
@@ -59,10 +58,8 @@ def _show(outcome: Outcome) -> None:
             sizes.add_row(pod, str(size))
         sizes.add_row("together", str(sum(outcome.memory.values())), style="bold")
         console.print(sizes)
-    for complaint in outcome.wrong[:SHOWN]:
+    for complaint in outcome.wrong:
         console.print(complaint, highlight=False, markup=False, soft_wrap=True)
-    if len(outcome.wrong) > SHOWN:
-        console.print(f"and {len(outcome.wrong) - SHOWN} more")
     failed = sum(one.failed for phase in outcome.diary.phases if phase.planned for one in phase.seen)
     console.print(f"{outcome.requests} requests, {failed} failed while something planned happened")
     console.print("[red]not as it should be[/]" if outcome.wrong else "[green]held[/]")

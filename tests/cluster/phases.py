@@ -1,6 +1,7 @@
 """What the clients saw while something happened to the system."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,14 +70,16 @@ class Diary:
         for phase in self.phases:
             phase.seen = [one for one in seen if phase.contains(one)]
         away = [phase for phase in self.phases if not phase.planned]
-        wrong = [f"{look.kind}: {look.wrong}" for look in looks if look.wrong and look.status is not None]
+        wrong: dict[str, list[str]] = defaultdict(list)
         for one in seen:
             excused = any(phase.contains(one) for phase in away) and one.kind not in CATALOGUE
             if one.failed and not excused:
-                wrong.append(f"{self._when(one)}: {one.kind}: {one.status} {one.error}".strip())
+                wrong[f"{self._when(one)}: {one.kind}: {one.status}"].append(one.error)
+            elif one.status == 200 and one.error:
+                wrong[f"{one.kind}: a wrong answer"].append(one.error)
             if one.seconds > ANSWER_SECONDS:
-                wrong.append(f"{self._when(one)}: {one.kind}: answered after {one.seconds:.1f} s")
-        return wrong
+                wrong[f"{self._when(one)}: {one.kind}: late"].append(f"{one.seconds:.1f} s")
+        return [f"{what}, {len(said)} times, first: {said[0]}" for what, said in wrong.items()]
 
     def _when(self, one: Seen) -> str:
         return next((phase.what for phase in self.phases if phase.contains(one)), "between")
