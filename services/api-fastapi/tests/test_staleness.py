@@ -64,7 +64,7 @@ async def test_the_broker_stops_and_comes_again(api: Api, storefront: Storefront
             assert await age(api) <= 3, "it was read from the database"
 
             await kafka.start()
-            feed.bootstrap_servers = kafka.bootstrap
+            feed.connection = {"bootstrap_servers": kafka.bootstrap}
             await until(lambda: feed.following, seconds=60)
             async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
                 await Broker(topic, producer).publish("product", storefront.product("NEW-2"), "product.published.v1")
