@@ -16,9 +16,7 @@ CONTRACT = Path(__file__).parents[3] / "observability" / "metrics.yaml"
 
 def test_a_ready_sandbox_says_so_and_counts_what_it_does(run: Any, tmp_path: Path) -> None:
     with run(tmp_path / "payments.db") as provider:
-        while (
-            httpx.get(f"{provider.operations}/readyz").status_code != 200
-        ):  # it says so a moment late
+        while httpx.get(f"{provider.operations}/readyz").status_code != 200:  # it says so a moment late
             time.sleep(0.01)
         provider.pay(2490, key="k")
         provider.pay(2490, key="k")
