@@ -18,8 +18,9 @@ from chaos.evidence import Evidence
 from chaos.load.shop import Shop
 from chaos.load.staff import StaffDesk
 from chaos.plan import Fault
-from chaos.quiet import QUIET_SECONDS, consume_all_again, wait_until_quiet
+from chaos.quiet import QUIET_SECONDS
 from chaos.stage import Stage, running_stage
+from chaos.taking import take_evidence
 
 # How long customers go on asking what became of their requests, once everything is healed.
 PATIENCE_SECONDS = 60
@@ -113,17 +114,8 @@ def _on(
     healed = time.time()
     with progress.step("Customers", "learn what became of their requests"):
         shop.close(PATIENCE_SECONDS)
-    with progress.step("System", "comes to rest"):
-        quiet_seconds, left = wait_until_quiet(stage, patience)
-    with progress.step("Evidence", "collected"):
-        tables = collect.all_tables(stage.superuser_url())
-        records = collect.whole_log(stage.bootstrap_servers())
-        payments, ledger = collect.provider_books(stage.home / "payment.sqlite")
-    with progress.step("Everything", "consumed once more"):
-        consume_all_again(stage)
-        wait_until_quiet(stage, patience)
-        replayed = collect.all_tables(stage.superuser_url())
-    evidence = Evidence(shop.requests, records, tables, replayed, payments, ledger, quiet_seconds)
+    books = partial(collect.provider_books, stage.home / "payment.sqlite")
+    evidence, left = take_evidence(stage, shop.requests, books, progress, patience)
     ends = {name: dict(service.ends) for name, service in stage.services.items() if service.ends}
     return Result(evidence, conductor.injected, conductor.stumbled, healed, shop.turned_away, ends, left)
 

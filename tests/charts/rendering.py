@@ -7,13 +7,17 @@ from typing import Any
 import yaml
 
 CHARTS = Path(__file__).parents[2] / "deploy" / "helm"
+NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra")
 KUBERNETES = "1.34.0"
+# As which the tests pack them.
+VERSION = "1.2.3"
 
 
-def rendered(release: str, chart: str, *options: str, values: str = "", namespace: str = "tandem") -> list[Any]:
-    """The objects of a chart with the file `values` of its ci/; those without a namespace are in `namespace`."""
+def rendered(packed: Path, release: str, chart: str, *, values: str = "", namespace: str = "tandem") -> list[Any]:
+    """The objects of a packed chart with the file `values` of its ci/; those without a namespace are in `namespace`."""
     files = [f"--values={CHARTS / chart / 'ci' / values}"] if values else []
-    command = ["helm", "template", release, str(CHARTS / chart), f"--kube-version={KUBERNETES}", *files, *options]
+    archive = packed / f"{chart}-{VERSION}.tgz"
+    command = ["helm", "template", release, str(archive), f"--kube-version={KUBERNETES}", *files]
     text = subprocess.run([*command, f"--namespace={namespace}"], capture_output=True, text=True, check=True).stdout
     objects = [found for found in yaml.safe_load_all(text) if found]
     for found in objects:

@@ -6,9 +6,8 @@ from typing import Any
 
 import yaml
 
-from charts.rendering import CHARTS
+from charts.rendering import CHARTS, NAMES
 
-NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra")
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}

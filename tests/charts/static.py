@@ -16,9 +16,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from charts.rendering import CHARTS
+from charts.rendering import CHARTS, NAMES
 
-NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra")
 VERSIONS = ("1.30.0", "1.31.0", "1.32.0", "1.33.0", "1.34.0", "1.35.0")
 HELMS = ("helm", "helm4")
 # Their types come with operators.

@@ -2,6 +2,7 @@
 
 import shutil
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -38,13 +39,14 @@ INTERNET, METADATA, PRIVATE = (
 
 
 @pytest.fixture(scope="module")
-def development() -> Rendered:
-    return Rendered([*rendered("tandem", "tandem", values="dev.yaml"), *rendered("infra", "dev-infra")])
+def development(packed: Path) -> Rendered:
+    infrastructure = rendered(packed, "infra", "dev-infra")
+    return Rendered([*rendered(packed, "tandem", "tandem", values="dev.yaml"), *infrastructure])
 
 
 @pytest.fixture(scope="module")
-def production() -> Rendered:
-    return Rendered(rendered("tandem", "tandem", values="production.yaml"))
+def production(packed: Path) -> Rendered:
+    return Rendered(rendered(packed, "tandem", "tandem", values="production.yaml"))
 
 
 @needs_helm

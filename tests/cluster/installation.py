@@ -1,6 +1,5 @@
 """Bringing the charts up in a namespace, and reaching what runs there from this machine."""
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -113,7 +112,8 @@ class Installation:
 def planned(namespace: Namespace, credentials: Credentials) -> Installation:
     """An installation yet to be made, on node ports that nobody has."""
     home = nodes()[0]
-    taken = {port.get("nodePort") for service in objects("services", "--all-namespaces") for port in _ports(service)}
+    services = objects("services", "--all-namespaces")
+    taken = {port.get("nodePort") for service in services for port in service["spec"].get("ports", [])}
     admin_port, api_port = Random().sample([port for port in NODE_PORTS if port not in taken], 2)
     addresses = {one["type"]: one["address"] for one in home["status"]["addresses"]}
     if "InternalIP" not in addresses:
@@ -127,8 +127,3 @@ def planned(namespace: Namespace, credentials: Credentials) -> Installation:
         api_port=api_port,
         kafka_port=free_port(),
     )
-
-
-def _ports(service: dict[str, object]) -> list[dict[str, int]]:
-    ports: list[dict[str, int]] = json.loads(json.dumps(service["spec"])).get("ports", [])
-    return ports

@@ -1,13 +1,14 @@
 """kubectl and helm as these tests use them: one namespace, wherever the kubeconfig leads."""
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from tandem_local.ports import listens
 
 PAUSE_SECONDS = 0.5
 LIMIT_SECONDS = 600.0
@@ -76,7 +77,7 @@ class Namespace:
         command = ["kubectl", f"--namespace={self.name}", "port-forward", f"pod/{pod}", f"{local}:{port}"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as forward:
             try:
-                wait_until(lambda: _listens(local) or forward.poll() is not None, f"port-forward to {pod}")
+                wait_until(lambda: listens(local) or forward.poll() is not None, f"port-forward to {pod}")
                 if forward.poll() is not None:
                     raise KubernetesError(f"port-forward to {pod}: {forward.stderr.read() if forward.stderr else ''}")
                 yield
@@ -103,8 +104,3 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = FORWARD_SE
         if time.monotonic() > deadline:
             raise KubernetesError(f"{what}: not after {seconds:g} s")
         time.sleep(PAUSE_SECONDS)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 
 from chaos.load.history import Request
 from chaos.load.readers import CATALOGUE, Look
+from chaos.soak import ANSWER_SECONDS, RECOVERY_SECONDS
 from rich.table import Table
 
-# What the API allows for an answer (TANDEM_REQUEST_SECONDS), and a second for a busy machine.
-ANSWER_SECONDS = 11.0
-# Whoever was there when a server went may feel it until its connections are new.
-RECOVERY_SECONDS = 15.0
 NOTHING_SENT = "nothing was sent"
 
 

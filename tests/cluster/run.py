@@ -7,17 +7,16 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from chaos import collect
 from chaos.checker import violations
-from chaos.evidence import Evidence
 from chaos.load.readers import Readers
 from chaos.load.shop import Shop
 from chaos.load.staff import StaffDesk
-from chaos.quiet import consume_all_again, wait_until_quiet
-from tandem_local.credentials import Credentials, kept_credentials
+from chaos.taking import take_evidence
+from tandem_local.credentials import kept_credentials
+from tandem_local.logins import Logins
 from tandem_local.progress import Progress
 from tandem_local.scenario import play
-from tandem_local.spans import SpanStore
+from tandem_local.verify import Elsewhere
 
 from cluster.disturbances import all_of_them
 from cluster.installation import RELEASE, Installation, planned
@@ -27,17 +26,6 @@ from cluster.stage import ClusterStage, memory
 
 PATIENCE_SECONDS = 60
 CALM_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class Scene:
-    """tandem_local.scenario.play.Scene."""
-
-    admin_url: str
-    api_url: str
-    credentials: Credentials
-    progress: Progress
-    spans: SpanStore | None = None
 
 
 @dataclass
@@ -79,7 +67,8 @@ class Run:
         installation.make_secrets()
         step("dev-infra", "Postgres and Kafka are ready", installation.install_infrastructure)
         step("tandem", "every pod is ready", partial(installation.install, self.tags[0]))
-        scene = Scene(installation.admin_url, installation.api_url, installation.credentials, self.progress)
+        logins = Logins(installation.credentials.staff_password, installation.credentials.customer_password)
+        scene = Elsewhere(installation.admin_url, installation.api_url, logins, self.progress)
         step("scenario", "one order is paid and shipped", partial(play, scene))
         step("helm", "test", partial(installation.namespace.helm, "test", RELEASE))
 
@@ -109,7 +98,9 @@ class Run:
         outcome.requests = len(readers.looks) + sum(len(request.tries) for request in shop.requests)
         outcome.wrong += outcome.diary.fill(shop.requests, readers.looks)
         with installation.reached() as outside:
-            evidence = self._evidence(ClusterStage(installation, outside, self.stop), shop)
+            stage = ClusterStage(installation, outside, self.stop)
+            books = partial(stage.provider_books, self.folder)
+            evidence, _ = take_evidence(stage, shop.requests, books, self.progress)
         evidence.write(self.folder)
         # What the scenario asked for is not the load's.
         outcome.wrong += [one for one in violations(evidence) if not any(key in one for key in before)]
@@ -125,16 +116,3 @@ class Run:
                 disturbance.carry_out()
                 self.stop.wait(CALM_SECONDS)
         outcome.memory = memory(installation)
-
-    def _evidence(self, stage: ClusterStage, shop: Shop) -> Evidence:
-        with self.progress.step("System", "comes to rest"):
-            quiet_seconds, _ = wait_until_quiet(stage)
-        with self.progress.step("Evidence", "collected"):
-            tables = collect.all_tables(stage.superuser_url())
-            records = collect.whole_log(stage.bootstrap_servers())
-            payments, ledger = stage.provider_books(self.folder)
-        with self.progress.step("Everything", "consumed once more"):
-            consume_all_again(stage)
-            wait_until_quiet(stage)
-            replayed = collect.all_tables(stage.superuser_url())
-        return Evidence(shop.requests, records, tables, replayed, payments, ledger, quiet_seconds)

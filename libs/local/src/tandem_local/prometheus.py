@@ -1,6 +1,5 @@
 """Prometheus beside the system, where the machine has it: it reads every process, with the alerts of observability/."""
 
-import http.client
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from threading import Event
 
 from tandem_local.ports import free_port
 from tandem_local.processes import Command, Running, running_process
+from tandem_local.services import is_ready
 
 HOW_TO_GET_IT = "apt-get install prometheus (Debian, Ubuntu), brew install prometheus (macOS)"
 # By the name a process has here: the name of its scrape job, which is the service's own.
@@ -80,7 +80,7 @@ def running_prometheus(
         log=home / "logs" / "prometheus.log",
     )
     with running_process(command) as running:
-        running.wait_until(partial(_serves, port), seconds=30, pause=0.1, stop=stop)
+        running.wait_until(partial(is_ready, port, "/-/ready"), seconds=30, pause=0.1, stop=stop)
         yield PrometheusServer(f"http://127.0.0.1:{port}", running)
 
 
@@ -95,14 +95,3 @@ def _configuration(operations: Mapping[str, int], rules: Sequence[Path], scrape_
             for name, port in operations.items()
         ],
     }
-
-
-def _serves(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/-/ready")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

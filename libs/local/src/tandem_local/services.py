@@ -153,11 +153,11 @@ class Wiring:
         )
 
 
-def is_ready(operations_port: int) -> bool:
-    """Whether the service says it is ready."""
-    connection = http.client.HTTPConnection("127.0.0.1", operations_port, timeout=5)
+def is_ready(port: int, path: str = "/readyz") -> bool:
+    """Whether the server on this operations port says it is ready."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False

@@ -79,13 +79,16 @@ def _parting(app: Any, stopping: asyncio.Event) -> Any:
     """The application, which closes the connection of whoever asks once it is `stopping`."""
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
+        if not stopping.is_set():
+            await app(scope, receive, send)
+            return
+
         async def part(message: Any) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
-        parting = stopping.is_set() and scope["type"] == "http"
-        await app(scope, receive, part if parting else send)
+        await app(scope, receive, part)
 
     return answer
 
