@@ -77,7 +77,7 @@ spec:
               port: operations
             periodSeconds: 10
             timeoutSeconds: 5
-            failureThreshold: 3
+            failureThreshold: {{ div .values.livenessSeconds 10 | max 1 }}
           readinessProbe:
             httpGet:
               path: /readyz
