@@ -160,6 +160,17 @@ def test_without_its_database_it_lives_but_is_not_ready(private_key: str, tmp_pa
             assert httpx.get(f"{admin.operations}/livez").status_code == 200
 
 
+def test_without_its_database_it_asks_to_come_again(private_key: str, tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgresql://tandem_admin:x@127.0.0.1:{nobody.getsockname()[1]}/tandem"
+        with running_admin(url, private_key, tmp_path) as admin:
+            answer = httpx.get(f"{admin.url}/", headers={"Cookie": f"sessionid={'s' * 32}"})
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "try again" in answer.text
+
+
 def test_a_schema_that_lacks_a_migration_is_not_ready(
     database: Database, postgres_server: str, private_key: str, tmp_path: Path
 ) -> None:

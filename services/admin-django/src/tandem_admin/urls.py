@@ -19,6 +19,8 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("account_login")
 
 
+handler500 = "tandem_admin.failures.server_error"
+
 urlpatterns = [
     path("", home, name="home"),
     path("admin/", admin.site.urls),
