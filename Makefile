@@ -21,7 +21,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -146,6 +146,9 @@ e2e-cluster: ## the charts on the cluster of your kubeconfig, disturbed under lo
 	@deploy/helm/dependencies
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m cluster --tag e2e-1 --new-tag e2e-2 \
 	  $(if $(RATE),--rate $(RATE)) $(if $(KEEP),--keep)
+
+skaffold-check: ## `skaffold dev` on a cluster of make kind-up: sync of each service, verify (FLAGS='--build-network host')
+	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m cluster.development $(FLAGS)
 
 image-bases: ## write the digest of today's base image into deploy/images/bases.env (asks the registry)
 	@deploy/images/pin

@@ -98,9 +98,11 @@ def restricted_namespace(name: str, *, keep: bool) -> Iterator[Namespace]:
             run("kubectl", "delete", "namespace", name, "--wait=true", "--timeout=300s")
 
 
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = FORWARD_SECONDS) -> None:
+def wait_until(
+    holds: Callable[[], bool], what: str, seconds: float = FORWARD_SECONDS, pause: float = PAUSE_SECONDS
+) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
             raise KubernetesError(f"{what}: not after {seconds:g} s")
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause)
