@@ -29,7 +29,9 @@ from tandem_worker.payments.services import Payments
 from tandem_worker.purge.main import Purge
 from tandem_worker.refunds.services import Refunds
 from tandem_worker.relay.main import run_relay
+from tandem_worker.schema import wait_for_tables
 from tandem_worker.settings import (
+    DatabaseSettings,
     NotificationsSettings,
     OrdersSettings,
     PurgeSettings,
@@ -138,6 +140,8 @@ async def _serve(settings: SettingsT, role: Role[SettingsT]) -> None:
     operations.start()
     try:
         async with measuring_lag():
+            if isinstance(settings, DatabaseSettings):
+                await wait_for_tables(settings.database_url.get_secret_value(), health, stop)
             await role(settings, health, stop)
     finally:
         health.set_ready(False)
