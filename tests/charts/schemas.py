@@ -120,7 +120,6 @@ def chart_schema(chart: str) -> Schema:
             "propertyNames": {"pattern": "^[a-z][a-z0-9-]*$"},
             "additionalProperties": {"anyOf": [role, {"type": "null"}]},
         }
-        properties["purge"]["properties"]["extraEnv"] = {"type": "array"}
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"Values of the chart {chart}", **schema}
 
 
