@@ -60,7 +60,7 @@ KAFKA: Schema = {
 # Of a key, wherever it is; all others follow from what values.yaml has there.
 KNOWN: dict[str, Schema] = {
     "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
-    "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "pullPolicy": {"enum": ["", "Always", "IfNotPresent", "Never"]},
     "imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "securityProtocol": {"enum": ["", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]},
     "environment": {"enum": ["", "development", "test", "production"]},
