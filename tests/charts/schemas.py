@@ -19,6 +19,16 @@ OF_TYPE: dict[type, Schema] = {
     list: {"type": "array"},
 }
 PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
+TEXTS: Schema = {"type": "array", "items": TEXT}
+# Numbers and booleans are no labels.
+LABELS: Schema = {"type": "object", "additionalProperties": TEXT}
+
+
+def objects(*required: str) -> Schema:
+    """A list of Kubernetes' own, of which only what has to be there is known."""
+    return {"type": "array", "items": {"type": "object", "required": list(required)}}
+
+
 # A number would be written as 1e+06: settings are text.
 SETTINGS: Schema = {
     "type": "object",
@@ -50,7 +60,7 @@ KAFKA: Schema = {
 # Of a key, wherever it is; all others follow from what values.yaml has there.
 KNOWN: dict[str, Schema] = {
     "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
-    "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "pullPolicy": {"enum": ["", "Always", "IfNotPresent", "Never"]},
     "imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "securityProtocol": {"enum": ["", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]},
     "environment": {"enum": ["", "development", "test", "production"]},
@@ -66,7 +76,26 @@ KNOWN: dict[str, Schema] = {
     "peers": PEERS,
     "networkPeers": PEERS,
     "egress": {"type": "array", "items": TEXT, "uniqueItems": True},
-    "args": {"type": "array", "items": TEXT},
+    "args": TEXTS,
+    "hosts": TEXTS,
+    "hostnames": TEXTS,
+    "labels": LABELS,
+    "annotations": LABELS,
+    "commonLabels": LABELS,
+    "podLabels": LABELS,
+    "podAnnotations": LABELS,
+    "nodeSelector": LABELS,
+    "imagePullSecrets": objects("name"),
+    "extraEnv": objects("name"),
+    "extraVolumes": objects("name"),
+    "extraVolumeMounts": objects("name", "mountPath"),
+    "extraObjects": objects("apiVersion", "kind", "metadata"),
+    "parentRefs": objects("name"),
+    "clients": objects(),
+    "monitoring": objects(),
+    "extraEgress": objects(),
+    "tolerations": objects(),
+    "tls": objects(),
     "strategy": OPEN,
     "requests": OPEN,
     "limits": OPEN,

@@ -29,15 +29,13 @@ IGNORED = {
     "container-image-pull-policy": "*",
     # A limit of CPU only slows a pod down when the node has time; memory has one.
     "container-resources": "*",
-    # A pod that is full of temporary files is ended by its emptyDir's limit.
-    "container-ephemeral-storage-request-and-limit": "*",
     # Liveness and readiness ask different paths of one port, as design says; kube-score compares ports alone.
     "pod-probes": "*",
     # The users that the official images have; an id below 10000 may be one of the node's.
     "container-security-context-user-group-id": "dev-infra/*",
     # Its values leave both to somebody else.
-    "pod-networkpolicy": "tandem/ingress",
-    "deployment-has-poddisruptionbudget": "tandem/ingress",
+    "pod-networkpolicy": "*/bring-your-own",
+    "deployment-has-poddisruptionbudget": "*/bring-your-own",
 }
 
 
