@@ -29,7 +29,8 @@ def check() -> None:
     ran = {chart: suites.run(chart) for chart in NAMES}
     console.print(_table(cases, ran))
     complaints = [f"{chart}: helm-unittest: {own.complaint}" for chart, own in ran.items() if own.complaint]
-    wrong = [*stale, *undescribed, *complaints, *(line for case in cases for line in case.wrong)]
+    ignored = [f"kube-score: {test} is ignored, but nothing fails it" for test in static.ignored_for_nothing(cases)]
+    wrong = [*stale, *undescribed, *complaints, *ignored, *(line for case in cases for line in case.wrong)]
     for complaint in wrong:
         console.print(complaint)
     if wrong:

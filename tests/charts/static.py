@@ -23,14 +23,12 @@ CHECKS = ("helm lint", "helm template", "kubeconform", "kube-score")
 CRITICAL = 1
 # Further tests of kube-score.
 OPTIONAL = ("container-ports-check", "container-seccomp-profile")
-# Its tests that an example need not pass.
+# Its tests that an example need not pass; one that all pass is a mistake here.
 IGNORED = {
     # Every image has a tag or a digest; pulling one again that is there costs the start of a pod.
     "container-image-pull-policy": "*",
     # A limit of CPU only slows a pod down when the node has time; memory has one.
     "container-resources": "*",
-    # Liveness and readiness ask different paths of one port, as design says; kube-score compares ports alone.
-    "pod-probes": "*",
     # The users that the official images have; an id below 10000 may be one of the node's.
     "container-security-context-user-group-id": "dev-infra/*",
     # Its values leave both to somebody else.
@@ -48,6 +46,7 @@ class Case:
     folder: Path
     passed: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -74,7 +73,9 @@ def check_all() -> list[Case]:
             for values in sorted((CHARTS / chart / "ci").glob("*.yaml"))
         ]
         list(pool.map(render, cases))
-        list(pool.map(lambda version: conform(cases, version, schemas.result()), VERSIONS))
+        for judged in pool.map(lambda version: conform(cases, version, schemas.result()), VERSIONS):
+            for case, complaint in judged:
+                case.note("kubeconform", complaint)
         list(pool.map(score, cases))
     return cases
 
@@ -91,14 +92,12 @@ def render(case: Case) -> None:
                 case.manifest(helm, version).write_text(made.stdout)
 
 
-def conform(cases: Sequence[Case], version: str, schemas: Iterable[str]) -> None:
-    """All that was made for one version at once: reading its schemas takes longer than using them."""
+def conform(cases: Sequence[Case], version: str, schemas: Iterable[str]) -> list[tuple[Case, str]]:
+    """Complaints of all that was made for one version at once: reading its schemas takes longer than using them."""
     manifests = {case.manifest(helm, version): case for case in cases for helm in HELMS}
     there = [file for file in manifests if file.exists()]
     wrong = conformity.complaints(there, version, schemas)
-    for file in there:
-        case = manifests[file]
-        case.note("kubeconform", "\n".join(wrong[file]))
+    return [(manifests[file], "\n".join(wrong[file])) for file in there]
 
 
 def score(case: Case) -> None:
@@ -106,23 +105,22 @@ def score(case: Case) -> None:
     if not manifest.exists():
         return
     options = ["--output-format=json", f"--kubernetes-version=v{VERSIONS[-1].rpartition('.')[0]}"]
-    ignored = [f"--ignore-test={test}" for test, where in IGNORED.items() if fnmatch(case.name, where)]
-    done = _run(
-        "kube-score",
-        "score",
-        *options,
-        *ignored,
-        *(f"--enable-optional-test={test}" for test in OPTIONAL),
-        str(manifest),
-    )
-    wrong = [
-        f"{found['object_name']}: {check['check']['id']}: {comment['path']} {comment['summary']}"
+    optional = [f"--enable-optional-test={test}" for test in OPTIONAL]
+    done = _run("kube-score", "score", *options, *optional, str(manifest))
+    failed = [
+        (check["check"]["id"], f"{found['object_name']}: {comment['path']} {comment['summary']}")
         for found in json.loads(done.stdout)
         for check in found["checks"]
         if check["grade"] == CRITICAL and not check["skipped"]
         for comment in check["comments"]
     ]
-    case.note("kube-score", "\n".join(wrong))
+    case.ignored = {test for test, _ in failed if fnmatch(case.name, IGNORED.get(test, ""))}
+    case.note("kube-score", "\n".join(f"{test}: {what}" for test, what in failed if test not in case.ignored))
+
+
+def ignored_for_nothing(cases: Iterable[Case]) -> set[str]:
+    """The tests of kube-score that no example needs to have ignored."""
+    return IGNORED.keys() - {test for case in cases for test in case.ignored}
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
