@@ -1,6 +1,7 @@
 """`make charts`: the charts, judged without a cluster. `make charts-generate`: what is written from their values."""
 
 import sys
+from pathlib import Path
 
 import typer
 from rich import box
@@ -42,6 +43,12 @@ def generate() -> None:
     """Write each chart's values.schema.json and README.md."""
     value_schemas.write()
     readmes.write()
+
+
+@app.command()
+def schema(folder: Path) -> None:
+    """Print the values.schema.json of a chart that is made of the library, wherever it is."""
+    typer.echo(value_schemas.text_of(folder), nl=False)
 
 
 def _table(cases: list[static.Case], ran: dict[str, suites.Ran]) -> Table:

@@ -1,4 +1,4 @@
-"""Each chart's README.md, which helm-docs makes of its values.yaml, its README.md.gotmpl and what all have in common."""
+"""Each chart's README.md, which helm-docs makes of values.yaml, README.md.gotmpl and what all have in common."""
 
 import re
 import subprocess

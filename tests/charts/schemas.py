@@ -118,20 +118,17 @@ def closed(properties: dict[str, Schema]) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def chart_schema(chart: str) -> Schema:
-    values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text())
+def chart_schema(folder: Path) -> Schema:
+    """The schema of a chart, whoever's it is, as far as it is made of the library."""
+    chart = yaml.safe_load((folder / "Chart.yaml").read_text())
+    values = yaml.safe_load((folder / "values.yaml").read_text())
     schema = schema_of(values)
     properties = schema["properties"]
-    if chart == "tandem":
-        for name in ("admin", "api", "worker", "payment-sandbox"):
-            properties[name] = OPEN  # each has a schema of its own
-    else:
-        properties |= {
-            "global": OPEN,
-            "enabled": {"type": "boolean"},
-            "tandem-library": OPEN,
-        }  # helm puts the last there
-    if chart == "admin":
+    # A chart in it has a schema of its own; of the library's name helm makes an empty value.
+    properties |= {dependency["name"]: OPEN for dependency in chart.get("dependencies", [])}
+    if "global" not in values:
+        properties |= {"global": OPEN, "enabled": {"type": "boolean"}}
+    if "schedules" in values:
         job = values["jobs"] | values["migration"] | {"schedule": "", "args": [], "settings": {}, "extraEnv": []}
         properties["migration"] = schema_of(job)
         properties["topics"] = schema_of(job | values["topics"])
@@ -139,7 +136,7 @@ def chart_schema(chart: str) -> Schema:
             "type": "object",
             "additionalProperties": {"anyOf": [schema_of(job), {"type": "null"}]},
         }
-    if chart == "worker":
+    if "roles" in values:
         role = schema_of(values["defaults"])
         role["properties"]["enabled"] = {"type": "boolean"}
         role["properties"]["autoscaling"]["properties"]["kafka"] = KAFKA
@@ -149,7 +146,12 @@ def chart_schema(chart: str) -> Schema:
             "propertyNames": {"pattern": "^[a-z][a-z0-9-]*$"},
             "additionalProperties": {"anyOf": [role, {"type": "null"}]},
         }
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"Values of the chart {chart}", **schema}
+    title = f"Values of the chart {chart['name']}"
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": title, **schema}
+
+
+def text_of(folder: Path) -> str:
+    return json.dumps(chart_schema(folder), indent=2) + "\n"
 
 
 def write() -> None:
@@ -163,6 +165,4 @@ def stale() -> list[Path]:
 
 
 def _made() -> list[tuple[Path, str]]:
-    return [
-        (CHARTS / chart / "values.schema.json", json.dumps(chart_schema(chart), indent=2) + "\n") for chart in NAMES
-    ]
+    return [(CHARTS / chart / "values.schema.json", text_of(CHARTS / chart)) for chart in NAMES]

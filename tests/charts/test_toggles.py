@@ -1,4 +1,4 @@
-"""Each value of each chart is set by some test of the chart, or by the API's, which tests what the library does for all."""
+"""Each value of each chart is set by some test of it, or of the API's chart, which tests what the library does."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

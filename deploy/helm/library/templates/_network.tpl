@@ -135,12 +135,13 @@ spec:
   policyTypes: [Ingress, Egress]
   {{- $in := .root.Values.networkPolicy }}
   ingress:
-    {{- if and .values.service.enabled (or $in.clients .test) }}
+    {{- $tested := include "tandem.isTested" . }}
+    {{- if and .values.service.enabled (or $in.clients $tested) }}
     - from:
         {{- with $in.clients }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-        {{- if .test }}
+        {{- if $tested }}
         - podSelector:
             matchLabels:
               {{- include "tandem.selector" (merge (dict "component" (printf "%s-test" .component)) (omit . "component")) | nindent 14 }}
