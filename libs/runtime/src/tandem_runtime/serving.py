@@ -15,8 +15,8 @@ from tandem_runtime.progress import beating
 from tandem_runtime.shutdown import stop_on_signals
 from tandem_runtime.slow_clients import bounded_http
 
-# uvloop accepts one connection in a turn of the loop for each socket that listens, where asyncio's own loop empties the queue
-# (libuv since 1.48): behind a hundred clients that keep a process busy, another hundred would wait for seconds.
+# uvloop accepts one connection in a turn of the loop for each socket that listens, where asyncio's own loop empties
+# the queue: behind a hundred clients that keep a process busy, another hundred would wait for seconds.
 ACCEPTED_IN_A_TURN = 16
 
 log = structlog.get_logger()
@@ -87,7 +87,7 @@ def _listening(config: uvicorn.Config) -> list[socket]:
     try:
         first = config.bind_socket()
     except SystemExit:  # after a line that does not say which port
-        log.error("port cannot be opened", host=config.host, port=config.port)
+        log.error("port cannot be opened", host=config.host, port=config.port)  # noqa: TRY400 - SystemExit tells nothing
         raise
     return [first, *(first.dup() for _ in range(ACCEPTED_IN_A_TURN - 1))]
 
