@@ -1,4 +1,4 @@
-"""docs/copy-the-charts.md, followed: its blocks are run one after the other, in a folder that knows nothing of Tandem."""
+"""docs/copy-the-charts.md, followed: its blocks are run in order, in a folder that knows nothing of Tandem."""
 
 import re
 import shutil
