@@ -11,7 +11,6 @@ from pathlib import Path
 from chaos.load.history import Request
 from chaos.load.readers import CATALOGUE, Look
 from chaos.soak import ANSWER_SECONDS, RECOVERY_SECONDS
-from rich.table import Table
 
 NOTHING_SENT = "nothing was sent"
 
@@ -45,6 +44,19 @@ class Phase:
     def contains(self, one: Seen) -> bool:
         after = 0.0 if self.planned else RECOVERY_SECONDS
         return one.at < self.ended + after and one.at + one.seconds > self.began
+
+    def row(self) -> tuple[str, ...]:
+        """What happened, seconds, requests, how many failed; milliseconds of the median, of 99 %, of the slowest."""
+        taken = sorted(1000 * one.seconds for one in self.seen) or [0.0]
+        figures = (taken[len(taken) // 2], taken[len(taken) * 99 // 100], taken[-1])
+        failed = sum(one.failed for one in self.seen)
+        return (
+            self.what,
+            f"{self.ended - self.began:.0f}",
+            f"{len(self.seen):,}",
+            str(failed),
+            *(f"{figure:,.0f}" for figure in figures),
+        )
 
 
 @dataclass
@@ -92,12 +104,3 @@ class Diary:
 
     def _when(self, one: Seen) -> str:
         return next((phase.what for phase in self.phases if phase.contains(one)), "between")
-
-    def table(self) -> Table:
-        table = Table("what happened", "seconds", "requests", "failed", "half within ms", "slowest ms")
-        for phase in self.phases:
-            taken = sorted(1000 * one.seconds for one in phase.seen) or [0.0]
-            failed = sum(one.failed for one in phase.seen)
-            figures = (f"{taken[len(taken) // 2]:,.0f}", f"{taken[-1]:,.0f}")
-            table.add_row(phase.what, f"{phase.ended - phase.began:.0f}", str(len(phase.seen)), str(failed), *figures)
-        return table
