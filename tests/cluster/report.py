@@ -50,7 +50,7 @@ def page(outcome: Outcome, run: Run, facts: dict[str, str]) -> str:
         "# The whole system on a cluster, disturbed under load",
         made_by,
         f"**{_verdict(outcome)}**",
-        *(f"- {complaint}" for complaint in outcome.wrong),
+        *(["\n".join(f"- {complaint}" for complaint in outcome.wrong)] if outcome.wrong else []),
         *(figures.markdown() for figures in _figures(outcome)),
         f"<sub>{'; '.join(f'{name} {value}' for name, value in facts.items())}</sub>",
     ]
