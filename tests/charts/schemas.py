@@ -47,6 +47,7 @@ KAFKA: Schema = {
         "lagPerPod": {"type": "integer", "minimum": 1},
     },
 }
+TEXTS: Schema = {"type": "array", "items": TEXT, "uniqueItems": True}
 # Of a key, wherever it is; all others follow from what values.yaml has there.
 KNOWN: dict[str, Schema] = {
     "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
@@ -65,9 +66,16 @@ KNOWN: dict[str, Schema] = {
     "secrets": SETTINGS,
     "peers": PEERS,
     "networkPeers": PEERS,
-    "egress": {"type": "array", "items": TEXT, "uniqueItems": True},
+    "egress": TEXTS,
     "args": {"type": "array", "items": TEXT},
     "strategy": OPEN,
+    "parameters": {"type": "object", "additionalProperties": TEXT},
+    "retention": {"type": "string", "pattern": "^[1-9][0-9]*[dwm]$"},
+    "inRoles": TEXTS,
+    "reads": TEXTS,
+    "writes": TEXTS,
+    "groups": TEXTS,
+    "watches": TEXTS,
     "requests": OPEN,
     "limits": OPEN,
     # Percent, or how many.
@@ -87,6 +95,12 @@ def schema_of(value: Any, key: str = "", path: tuple[str, ...] = ()) -> Schema:
 
 def closed(properties: dict[str, Schema]) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def each_of(named: dict[str, dict[str, Any]]) -> Schema:
+    """Any number of what these are, by name; null leaves one out."""
+    together = {key: part for one in named.values() for key, part in one.items()}
+    return {"type": "object", "additionalProperties": {"anyOf": [schema_of(together), {"type": "null"}]}}
 
 
 def chart_schema(chart: str) -> Schema:
@@ -121,6 +135,11 @@ def chart_schema(chart: str) -> Schema:
             "additionalProperties": {"anyOf": [role, {"type": "null"}]},
         }
         properties["purge"]["properties"]["extraEnv"] = {"type": "array"}
+    if chart == "operators":
+        postgres, kafka = properties["postgres"]["properties"], properties["kafka"]["properties"]
+        postgres["roles"] = each_of(values["postgres"]["roles"])
+        kafka["pools"] = each_of(values["kafka"]["pools"])
+        kafka["users"] = each_of(values["kafka"]["users"])
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"Values of the chart {chart}", **schema}
 
 
