@@ -10,7 +10,7 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 OASDIFF = .tools/oasdiff/oasdiff
 CHART_TOOLS = .tools/charts/kube-score
-CHARTS_PATH = PATH="$(CURDIR)/.tools/charts:$$PATH"
+CHARTS_PATH = PATH="$(CURDIR)/.tools/charts:$(CURDIR)/.tools/go/bin:$$PATH"
 # Go programs, from locked packages by a locked Go.
 GO_BUILD = PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 go build -buildvcs=false
 
