@@ -5,8 +5,8 @@ import sys
 import typer
 from rich.console import Console
 
+from charts import operator_types, static
 from charts import schemas as value_schemas
-from charts import static
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
@@ -18,6 +18,8 @@ def check() -> None:
     found = [f"{file} is not up to date: python -m charts schemas" for file in value_schemas.stale()]
     table, wrong = static.check_all()
     console.print(table)
+    if told := operator_types.unchecked():
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
     for complaint in [*found, *wrong]:
         console.print(complaint, highlight=False, markup=False, soft_wrap=True)
     if found or wrong:

@@ -21,6 +21,9 @@ A secret is never a value of a chart: only where it is.
   {{- with include "tandem.global" (dict "root" $.root "path" $path) }}{{ $_ := set $settings $name . }}{{ end -}}
 {{- end -}}
 {{- if include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}{{ $_ := set $settings "TANDEM_KAFKA_CA_FILE" "/etc/tandem/kafka/ca.crt" }}{{ end -}}
+{{- if include "tandem.global" (dict "root" .root "path" "postgres.caSecret") -}}
+  {{- $_ := mergeOverwrite $settings (dict "PGSSLMODE" "verify-full" "PGSSLROOTCERT" "/etc/tandem/postgres/ca.crt") -}}
+{{- end -}}
 {{- range $name, $value := .values.settings }}{{ $_ := set $settings $name $value }}{{ end -}}
 {{- range $name := keys $settings | sortAlpha }}
 - name: {{ $name }}
@@ -77,13 +80,15 @@ volumes:
   - name: tmp
     emptyDir:
       sizeLimit: {{ .values.tmpSize }}
-  {{- with include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}
-  - name: kafka-ca
+  {{- range $server := list "kafka" "postgres" }}
+  {{- with include "tandem.global" (dict "root" $.root "path" (printf "%s.caSecret" $server)) }}
+  - name: {{ $server }}-ca
     secret:
       secretName: {{ . }}
       items:
         - key: ca.crt
           path: ca.crt
+  {{- end }}
   {{- end }}
   {{- with .values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
@@ -93,10 +98,12 @@ volumes:
 {{- define "tandem.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp
-{{- if include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}
-- name: kafka-ca
-  mountPath: /etc/tandem/kafka
+{{- range $server := list "kafka" "postgres" }}
+{{- if include "tandem.global" (dict "root" $.root "path" (printf "%s.caSecret" $server)) }}
+- name: {{ $server }}-ca
+  mountPath: /etc/tandem/{{ $server }}
   readOnly: true
+{{- end }}
 {{- end }}
 {{- with .values.extraVolumeMounts }}
 {{ toYaml . }}
