@@ -21,7 +21,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts lint types check format clean images test-images charts charts-generate lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ charts: $(CHART_TOOLS) ## check the charts: schemas, helm 3 and 4, Kubernetes 1.
 	@$(CHARTS_PATH) deploy/helm/dependencies
 	@$(CHARTS_PATH) PYTHONPATH=tests .venv/bin/python -m charts check
 	@$(CHARTS_PATH) .venv/bin/pytest -q -n 0 tests/charts
+
+charts-generate: $(CHART_TOOLS) ## write each chart's README.md and values.schema.json from its values
+	@$(CHARTS_PATH) PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m charts generate
 
 images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what else docker build needs)
 	@for service in $(IMAGES); do \

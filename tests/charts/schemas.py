@@ -134,7 +134,6 @@ def chart_schema(chart: str) -> Schema:
             "propertyNames": {"pattern": "^[a-z][a-z0-9-]*$"},
             "additionalProperties": {"anyOf": [role, {"type": "null"}]},
         }
-        properties["purge"]["properties"]["extraEnv"] = {"type": "array"}
     if chart == "operators":
         postgres, kafka = properties["postgres"]["properties"], properties["kafka"]["properties"]
         postgres["roles"] = each_of(values["postgres"]["roles"])

@@ -111,13 +111,23 @@ spec:
       protocol: TCP
 {{- end -}}
 
-{{/* Nothing comes in and nothing goes out but what is named here. */}}
+{{/*
+Nothing comes in and nothing goes out but what is named here. A hook's policy is a hook too, before it, as nothing of the release is
+there when it runs; it has a name of its own, so that helm never finds another's object under the name of the release's.
+*/}}
 {{- define "tandem.networkPolicy" -}}
 {{- if .root.Values.networkPolicy.enabled -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
-  {{- include "tandem.metadata" . | nindent 2 }}
+  name: {{ include "tandem.name" . }}{{ if .values.hook }}-hook{{ end }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "tandem.labels" . | nindent 4 }}
+  {{- if .values.hook }}
+  annotations:
+    {{- include "tandem.hook" (dict "weight" -1) | nindent 4 }}
+  {{- end }}
 spec:
   podSelector:
     matchLabels:
@@ -143,7 +153,7 @@ spec:
     - from:
         {{- toYaml . | nindent 8 }}
       ports:
-        - port: operations
+        - port: {{ include "tandem.operationsPort" $ }}
           protocol: TCP
     {{- end }}
   egress:
