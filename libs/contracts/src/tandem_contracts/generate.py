@@ -1,5 +1,4 @@
-"""What is generated from the models and the registry, and committed: schemas, AsyncAPI document, tables of a page, a
-chart's topics."""
+"""What is generated from the models and the registry, and committed: schemas, a document, tables, topics."""
 
 import json
 from pathlib import Path

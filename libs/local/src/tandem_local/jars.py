@@ -55,7 +55,11 @@ def jars_of(lock: Traversable, logs: Path, *, stop: Event | None = None) -> list
     """
     if not have_jars(lock):  # in a process of its own: a download can be stopped at once, whatever it waits for
         argv = [sys.executable, "-m", "tandem_local.jars", str(lock)]
-        run(Command(name=f"The download of {lock.name}", argv=argv, log=logs / "jars.log", grace=1), seconds=1800, stop=stop)
+        run(
+            Command(name=f"The download of {lock.name}", argv=argv, log=logs / "jars.log", grace=1),
+            seconds=1800,
+            stop=stop,
+        )
     return [_directory(lock) / jar.filename for jar in locked_jars(lock)]
 
 
