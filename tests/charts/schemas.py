@@ -76,6 +76,7 @@ KNOWN: dict[str, Schema] = {
     "writes": TEXTS,
     "groups": TEXTS,
     "watches": TEXTS,
+    "deletes": TEXTS,
     "requests": OPEN,
     "limits": OPEN,
     # Percent, or how many.
@@ -138,7 +139,7 @@ def chart_schema(chart: str) -> Schema:
         postgres, kafka = properties["postgres"]["properties"], properties["kafka"]["properties"]
         postgres["roles"] = each_of(values["postgres"]["roles"])
         kafka["pools"] = each_of(values["kafka"]["pools"])
-        kafka["users"] = each_of(values["kafka"]["users"])
+        kafka["users"] = each_of(values["kafka"]["users"] | {"": {"deletes": []}})
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"Values of the chart {chart}", **schema}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
@@ -72,7 +73,10 @@ class Broker:
 
 @pytest.fixture(scope="module")
 def broker(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    made = rendered(packed, "data", "operators", values="dev.yaml")
+    made = [
+        *(one for one in rendered(packed, "data", "operators", values="dev.yaml") if one["kind"] == "KafkaTopic"),
+        *(one for one in rendered(packed, "data", "operators", values="restored.yaml") if one["kind"] == "KafkaUser"),
+    ]
     port = free_port()
     listener = Listener(port, port, "SASL_PLAINTEXT", LOGIN)
     with running_kafka(tmp_path_factory.mktemp("kafka"), listeners=[listener], settings=AUTHORIZER) as server:
@@ -220,3 +224,13 @@ async def test_the_api_does_not_even_see_the_topic_of_stock(broker: Broker) -> N
     async with streams.connected(broker.settings("api")) as looking:
         with pytest.raises(streams.NoSuchTopicError):
             await looking.partitions([INVENTORY.name])
+
+
+async def test_after_a_restore_one_login_may_delete_what_is_lost(broker: Broker) -> None:
+    await publish(broker, CATALOG, user="restore")
+    async with streams.connected(broker.settings("restore")) as looking:
+        assert await looking.groups_with_members([ORDER_PROCESS, WEBHOOKS.name]) == []
+        extents = await looking.extents(await looking.partitions([CATALOG.name]))
+        await looking.admin.delete_records({one: RecordsToDelete(extent.end) for one, extent in extents.items()})
+        emptied = await looking.extents(list(extents))
+    assert all(extent.records == 0 for extent in emptied.values())
