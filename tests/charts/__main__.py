@@ -1,6 +1,7 @@
 """`make charts`: the charts, judged without a cluster. `make charts-generate`: what is written from their values."""
 
 import sys
+from pathlib import Path
 
 import typer
 from rich import box
@@ -31,7 +32,8 @@ def check() -> None:
     if told := operator_types.unchecked():
         console.print(told)
     complaints = [f"{chart}: helm-unittest: {own.complaint}" for chart, own in ran.items() if own.complaint]
-    wrong = [*stale, *undescribed, *complaints, *(line for case in cases for line in case.wrong)]
+    ignored = [f"kube-score: {test} is ignored, but nothing fails it" for test in static.ignored_for_nothing(cases)]
+    wrong = [*stale, *undescribed, *complaints, *ignored, *(line for case in cases for line in case.wrong)]
     for complaint in wrong:
         console.print(complaint)
     if wrong:
@@ -43,6 +45,12 @@ def generate() -> None:
     """Write each chart's values.schema.json and README.md."""
     value_schemas.write()
     readmes.write()
+
+
+@app.command()
+def schema(folder: Path) -> None:
+    """Print the values.schema.json of a chart that is made of the library, wherever it is."""
+    typer.echo(value_schemas.text_of(folder), nl=False)
 
 
 def _table(cases: list[static.Case], ran: dict[str, suites.Ran]) -> Table:

@@ -1,4 +1,4 @@
-"""Each chart's README.md, which helm-docs makes of its values.yaml and its README.md.gotmpl."""
+"""Each chart's README.md, which helm-docs makes of values.yaml, README.md.gotmpl and what all have in common."""
 
 import re
 import subprocess
@@ -30,5 +30,7 @@ def _made() -> list[tuple[Path, str]]:
 
 
 def _of(chart: str) -> str:
-    options = ["--dry-run", "--log-level=error", "--sort-values-order=file", f"--chart-search-root={CHARTS / chart}"]
+    templates = [f"--template-files={file}" for file in (CHARTS / "readme.gotmpl", "README.md.gotmpl")]
+    place = f"--chart-search-root={CHARTS / chart}"
+    options = ["--dry-run", "--log-level=error", "--sort-values-order=file", *templates, place]
     return subprocess.run(["helm-docs", *options], capture_output=True, text=True, check=True).stdout.strip() + "\n"

@@ -1,6 +1,6 @@
-"""Each chart with each of its example values: helm's own lint, the types of what it makes, kube-score.
+"""Each chart with each of its example values: helm's own lint, the types of what it makes, Pod Security, kube-score.
 
-Takes the programs (helm, helm4, kubeconform, kube-score, go) from the PATH.
+Takes the programs (helm, helm4, kubeconform, podsecurity, kube-score, go) from the PATH.
 """
 
 import json
@@ -19,27 +19,23 @@ from charts.conformity import VERSIONS
 from charts.rendering import CHARTS, NAMES
 
 HELMS = ("helm", "helm4")
-CHECKS = ("helm lint", "helm template", "kubeconform", "kube-score")
+CHECKS = ("helm lint", "helm template", "kubeconform", "restricted", "kube-score")
 CRITICAL = 1
 # Further tests of kube-score.
 OPTIONAL = ("container-ports-check", "container-seccomp-profile")
-# Its tests that an example need not pass.
+# Its tests that an example need not pass; one that all pass is a mistake here.
 IGNORED = {
     # Every image has a tag or a digest; pulling one again that is there costs the start of a pod.
     "container-image-pull-policy": "*",
     # A limit of CPU only slows a pod down when the node has time; memory has one.
     "container-resources": "*",
-    # A pod that is full of temporary files is ended by its emptyDir's limit.
-    "container-ephemeral-storage-request-and-limit": "*",
-    # Liveness and readiness ask different paths of one port, as design says; kube-score compares ports alone.
-    "pod-probes": "*",
     # The users that the official images have; an id below 10000 may be one of the node's.
     "container-security-context-user-group-id": "dev-infra/*",
     # The operators make the pods.
     "networkpolicy-targets-pod": "operators/*",
     # Its values leave both to somebody else.
-    "pod-networkpolicy": "tandem/ingress",
-    "deployment-has-poddisruptionbudget": "tandem/ingress",
+    "pod-networkpolicy": "*/bring-your-own",
+    "deployment-has-poddisruptionbudget": "*/bring-your-own",
 }
 
 
@@ -52,6 +48,7 @@ class Case:
     folder: Path
     passed: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -78,8 +75,10 @@ def check_all() -> list[Case]:
             for values in sorted((CHARTS / chart / "ci").glob("*.yaml"))
         ]
         list(pool.map(render, cases))
-        list(pool.map(lambda version: conform(cases, version, schemas.result()), VERSIONS))
-        list(pool.map(score, cases))
+        for judged in pool.map(lambda version: conform(cases, version, schemas.result()), VERSIONS):
+            for case, complaint in judged:
+                case.note("kubeconform", complaint)
+        list(pool.map(judge, cases))
     return cases
 
 
@@ -95,38 +94,46 @@ def render(case: Case) -> None:
                 case.manifest(helm, version).write_text(made.stdout)
 
 
-def conform(cases: Sequence[Case], version: str, schemas: Iterable[str]) -> None:
-    """All that was made for one version at once: reading its schemas takes longer than using them."""
+def conform(cases: Sequence[Case], version: str, schemas: Iterable[str]) -> list[tuple[Case, str]]:
+    """Complaints of all that was made for one version at once: reading its schemas takes longer than using them."""
     manifests = {case.manifest(helm, version): case for case in cases for helm in HELMS}
     there = [file for file in manifests if file.exists()]
     wrong = conformity.complaints(there, version, schemas)
-    for file in there:
-        case = manifests[file]
-        case.note("kubeconform", "\n".join(wrong[file]))
+    return [(manifests[file], "\n".join(wrong[file])) for file in there]
 
 
-def score(case: Case) -> None:
+def judge(case: Case) -> None:
+    """What is made for the newest version, by kube-score and by the Pod Security Standard of every version."""
     manifest = case.manifest(HELMS[-1], VERSIONS[-1])
-    if not manifest.exists():
-        return
+    if manifest.exists():
+        case.note("restricted", refused_pods(manifest))
+        score(case, manifest)
+
+
+def refused_pods(manifest: Path) -> str:
+    """The pods that a namespace would refuse which enforces the standard "restricted", and why."""
+    done = _run("podsecurity", str(manifest), *(version.rpartition(".")[0] for version in VERSIONS))
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def score(case: Case, manifest: Path) -> None:
     options = ["--output-format=json", f"--kubernetes-version=v{VERSIONS[-1].rpartition('.')[0]}"]
-    ignored = [f"--ignore-test={test}" for test, where in IGNORED.items() if fnmatch(case.name, where)]
-    done = _run(
-        "kube-score",
-        "score",
-        *options,
-        *ignored,
-        *(f"--enable-optional-test={test}" for test in OPTIONAL),
-        str(manifest),
-    )
-    wrong = [
-        f"{found['object_name']}: {check['check']['id']}: {comment['path']} {comment['summary']}"
+    optional = [f"--enable-optional-test={test}" for test in OPTIONAL]
+    done = _run("kube-score", "score", *options, *optional, str(manifest))
+    failed = [
+        (check["check"]["id"], f"{found['object_name']}: {comment['path']} {comment['summary']}")
         for found in json.loads(done.stdout)
         for check in found["checks"]
         if check["grade"] == CRITICAL and not check["skipped"]
         for comment in check["comments"]
     ]
-    case.note("kube-score", "\n".join(wrong))
+    case.ignored = {test for test, _ in failed if fnmatch(case.name, IGNORED.get(test, ""))}
+    case.note("kube-score", "\n".join(f"{test}: {what}" for test, what in failed if test not in case.ignored))
+
+
+def ignored_for_nothing(cases: Iterable[Case]) -> set[str]:
+    """The tests of kube-score that no example needs to have ignored."""
+    return IGNORED.keys() - {test for case in cases for test in case.ignored}
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

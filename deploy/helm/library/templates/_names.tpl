@@ -1,5 +1,5 @@
 {{/*
-Every template takes the same dictionary, made by `tandem.context`:
+Every template takes the same dictionary, which the chart makes:
   root       the chart's own context: Values, Release, Chart, Capabilities
   component  which of the chart's workloads, such as "relay"; the chart's name if there is one only
   values     the workload's values

@@ -32,9 +32,9 @@ metadata:
   {{- include "tandem.metadata" . | nindent 2 }}
 spec:
   parentRefs:
-    {{- required (printf "%s: httpRoute.parentRefs must name the Gateway" .component) $route.parentRefs | toYaml | nindent 4 }}
+    {{- required (printf "%s: httpRoute.parentRefs must name the Gateway" .component) ($route.parentRefs | default "") | toYaml | nindent 4 }}
   hostnames:
-    {{- required (printf "%s: httpRoute.hostnames must name a host" .component) $route.hostnames | toYaml | nindent 4 }}
+    {{- required (printf "%s: httpRoute.hostnames must name a host" .component) ($route.hostnames | default "") | toYaml | nindent 4 }}
   rules:
     - matches:
         - path:
@@ -66,7 +66,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   rules:
-    {{- range required (printf "%s: ingress.hosts must name a host" .component) $ingress.hosts }}
+    {{- range required (printf "%s: ingress.hosts must name a host" .component) ($ingress.hosts | default "") }}
     - host: {{ . }}
       http:
         paths:
@@ -135,12 +135,13 @@ spec:
   policyTypes: [Ingress, Egress]
   {{- $in := .root.Values.networkPolicy }}
   ingress:
-    {{- if and .values.service.enabled (or $in.clients .test) }}
+    {{- $tested := include "tandem.isTested" . }}
+    {{- if and .values.service.enabled (or $in.clients $tested) }}
     - from:
         {{- with $in.clients }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-        {{- if .test }}
+        {{- if $tested }}
         - podSelector:
             matchLabels:
               {{- include "tandem.selector" (merge (dict "component" (printf "%s-test" .component)) (omit . "component")) | nindent 14 }}

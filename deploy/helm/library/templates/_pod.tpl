@@ -1,6 +1,6 @@
-{{/* What every container is: environment, limits, no rights. */}}
+{{/* What every container is: the service's image, unless .image is another, and no rights. */}}
 {{- define "tandem.container" -}}
-image: {{ include "tandem.image" . }}
+image: {{ .image | default (include "tandem.image" .) }}
 imagePullPolicy: {{ include "tandem.global" (dict "root" .root "path" "image.pullPolicy") | default "IfNotPresent" }}
 securityContext:
   allowPrivilegeEscalation: false

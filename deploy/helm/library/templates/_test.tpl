@@ -1,7 +1,7 @@
-{{/* What failed stays, so that its log can be read. */}}
+{{/* The last one stays, so that its log can be read: helm test --logs. */}}
 {{- define "tandem.testHook" -}}
 helm.sh/hook: test
-helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+helm.sh/hook-delete-policy: before-hook-creation
 {{- end -}}
 
 {{/*
@@ -22,9 +22,10 @@ spec:
 
 {{/*
 `helm test`: a pod that asks the Service for .test.path as a client of .test.host does, and its policy; the service's own
-policy lets it in. None where the context has no .test.
+policy lets it in. None where the context has no .test, or the values do not want it.
 */}}
 {{- define "tandem.test" -}}
+{{- if include "tandem.isTested" . -}}
 {{- with .test -}}
 {{- $context := merge (dict "component" (printf "%s-test" $.component)) (omit $ "component") -}}
 apiVersion: v1
@@ -41,8 +42,8 @@ spec:
   {{- include "tandem.pod" (dict "root" $.root "values" (dict "tmpSize" "16Mi" "serviceAccount" (dict "create" false "name" "default"))) | nindent 2 }}
   containers:
     - name: test
-      {{- include "tandem.container" $ | nindent 6 }}
-      args:
+      {{- include "tandem.container" (dict "root" $.root "image" $.values.test.image) | nindent 6 }}
+      command:
         - python
         - -c
         - |-
@@ -90,4 +91,9 @@ spec:
           protocol: TCP
 {{- end }}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "tandem.isTested" -}}
+{{- if and .test .values.test.enabled }}yes{{ end -}}
 {{- end -}}
