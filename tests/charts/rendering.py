@@ -1,13 +1,14 @@
 """What helm makes of a chart."""
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 CHARTS = Path(__file__).parents[2] / "deploy" / "helm"
-NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra")
+NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra", "operators")
 KUBERNETES = "1.34.0"
 # As which the tests pack them.
 VERSION = "1.2.3"
@@ -29,3 +30,12 @@ def rendered(
     for found in objects:
         found["metadata"].setdefault("namespace", namespace)
     return objects
+
+
+def refusal(packed: Path, chart: str, changes: Iterable[str]) -> str:
+    """What helm says when it does not render the chart with these values, each as `path=value`."""
+    values = [f"--set={change}" for change in changes]
+    command = ["helm", "template", "refused", str(packed / f"{chart}-{VERSION}.tgz"), f"--kube-version={KUBERNETES}"]
+    done = subprocess.run([*command, *values], capture_output=True, text=True, check=False)
+    assert done.returncode, f"{chart} is rendered with {changes}"
+    return done.stderr
