@@ -1,7 +1,7 @@
 """What helm makes of a chart."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,21 @@ VERSION = "1.2.3"
 
 
 def rendered(
-    packed: Path, release: str, chart: str, *, values: str = "", namespace: str = "tandem", change: str = ""
+    packed: Path,
+    release: str,
+    chart: str,
+    *,
+    values: str = "",
+    over: Sequence[Path] = (),
+    namespace: str = "tandem",
+    change: str = "",
 ) -> list[Any]:
     """The objects of a packed chart with the file `values` of its ci/; those without a namespace are in `namespace`.
 
-    `change` is one value more, such as "replicas=3".
+    `over` are further files of values, `change` is one value more, such as "replicas=3".
     """
-    files = [f"--values={CHARTS / chart / 'ci' / values}"] if values else []
+    own = [CHARTS / chart / "ci" / values] if values else []
+    files = [f"--values={file}" for file in (*own, *over)]
     changes = [f"--set-string={change}"] if change else []
     archive = packed / f"{chart}-{VERSION}.tgz"
     command = ["helm", "template", release, str(archive), f"--kube-version={KUBERNETES}", *files, *changes]

@@ -10,7 +10,7 @@ from tandem_admin.database.grants import MEMBERSHIPS, OWNER, ROLES
 from tandem_contracts.topics import TOPICS
 
 from charts.network import Host, Rendered
-from charts.rendering import refusal, rendered
+from charts.rendering import CHARTS, refusal, rendered
 
 pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm: `make charts`")
 
@@ -22,10 +22,17 @@ def made(packed: Path) -> list[Any]:
     return rendered(packed, "data", "operators", values="minimal.yaml")
 
 
-@pytest.fixture(scope="module")
-def beside(packed: Path) -> list[Any]:
+OVER = {
+    "operators.yaml alone": (),
+    # As skaffold.yaml's profile `operators` has them.
+    "skaffold": (CHARTS / "tandem" / "ci" / "dev.yaml", CHARTS.parent / "kind" / "operators.yaml"),
+}
+
+
+@pytest.fixture(scope="module", params=OVER)
+def beside(packed: Path, request: pytest.FixtureRequest) -> list[Any]:
     """What the umbrella makes with the values for them."""
-    return rendered(packed, "tandem", "tandem", values="operators.yaml")
+    return rendered(packed, "tandem", "tandem", values="operators.yaml", over=OVER[request.param])
 
 
 def of_kind(objects: Iterable[Any], kind: str) -> list[Any]:
