@@ -15,7 +15,7 @@ from charts.rendering import CHARTS, NAMES
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 # Wide enough for the tables wherever it is printed.
-console = Console(width=120, highlight=False, markup=False, soft_wrap=True)
+console = Console(width=140, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

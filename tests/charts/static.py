@@ -19,7 +19,7 @@ from charts.conformity import VERSIONS
 from charts.rendering import CHARTS, NAMES
 
 HELMS = ("helm", "helm4")
-CHECKS = ("helm lint", "helm template", "kubeconform", "restricted", "kube-score")
+CHECKS = ("helm lint", "helm template", "kubeconform", "Pod Security", "kube-score")
 CRITICAL = 1
 # Further tests of kube-score.
 OPTIONAL = ("container-ports-check", "container-seccomp-profile")
@@ -106,7 +106,7 @@ def judge(case: Case) -> None:
     """What is made for the newest version, by kube-score and by the Pod Security Standard of every version."""
     manifest = case.manifest(HELMS[-1], VERSIONS[-1])
     if manifest.exists():
-        case.note("restricted", refused_pods(manifest))
+        case.note("Pod Security", refused_pods(manifest))
         score(case, manifest)
 
 
