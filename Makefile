@@ -32,7 +32,7 @@ help: ## list the targets
 demo: ## start everything and carry one order through it, then stay up until Ctrl-C (ONCE=1: end)
 	$(RUN) tandem demo $(if $(ONCE),--once)
 
-up: ## start everything and stay up until Ctrl-C (OBSERVE=1: with Prometheus and the alerts, where the machine has it)
+up: ## start everything and stay up until Ctrl-C (OBSERVE=1: with a probe that orders, and where the machine has it Prometheus with the alerts)
 	$(RUN) tandem up $(if $(OBSERVE),--observe)
 
 shell: ## a shell beside the running system, with its settings, for such as tandem-worker lag (ROLE=tandem_worker)
