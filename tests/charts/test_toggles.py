@@ -10,9 +10,9 @@ from charts.rendering import CHARTS
 
 # What the library does for these is tested with the API's chart.
 OF_LIBRARY = ("admin", "api", "worker", "payment-sandbox")
-OTHERS = ("tandem", "dev-infra")
+OTHERS = ("tandem", "dev-infra", "operators")
 # Maps whose keys are whoever's who installs the chart.
-FREE = ("settings", "secrets", "resources", "strategy", "labels", "roles", "schedules")
+FREE = ("settings", "secrets", "resources", "strategy", "labels", "roles", "schedules", "parameters", "pools", "users")
 
 
 def leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
