@@ -10,6 +10,7 @@ UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 OASDIFF = .tools/oasdiff/oasdiff
 CHART_TOOLS = .tools/charts/kube-score
+COLLECTOR = .tools/collector/otelcol-tandem
 CHARTS_PATH = PATH="$(CURDIR)/.tools/charts:$$PATH"
 # Go programs, from locked packages by a locked Go.
 GO_BUILD = PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 go build -buildvcs=false
@@ -21,7 +22,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts collector-check lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -85,6 +86,9 @@ observe-check: ## what dashboards, alerts and runbooks ask for, against the runn
 
 observe-alerts: ## each alert fired by its fault and cleared after, a quarter of an hour; needs Prometheus (ONLY=Kafka)
 	$(RUN) python -m observability.live alerts $(if $(ONLY),--only $(ONLY))
+
+collector-check: $(COLLECTOR) ## the collectors' configurations in a real collector, and an order's trace through it
+	$(RUN) pytest -n 0 observability/tests/test_collector.py observability/tests/test_collector_logs.py tests/e2e/test_traces.py
 
 lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff check
@@ -187,4 +191,12 @@ $(CHART_TOOLS): $(wildcard tools/go.* tools/kube-score/go.*) uv.lock | .venv
 	    helm-unittest=github.com/helm-unittest/helm-unittest/cmd/helm-unittest; do \
 	  $(GO_BUILD) -o $(CURDIR)/$(@D)/$${tool%%=*} $${tool#*=} || exit 1; done
 	@cd tools/kube-score && $(GO_BUILD) -o $(CURDIR)/$@ github.com/zegl/kube-score/cmd/kube-score
+	@touch $@
+
+# The OpenTelemetry collector with what our configurations name: its sources made from the manifest, all from locked modules.
+$(COLLECTOR): $(wildcard tools/collector/*) uv.lock | .venv
+	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
+	@mkdir -p $(@D) && cp tools/collector/* $(@D)
+	@cd $(@D) && PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false GOWORK=off \
+	  go tool builder --config builder.yaml --skip-get-modules
 	@touch $@
