@@ -9,11 +9,14 @@ SOURCES = $(wildcard libs/*/src services/*/src)
 UV = UV_PYTHON=$(PYTHON) UV_PYTHON_DOWNLOADS=never .tools/uv-*/bin/uv
 ASYNCAPI = .tools/asyncapi/node_modules/.package-lock.json
 OASDIFF = .tools/oasdiff/oasdiff
+GO = .tools/go/pyvenv.cfg
+ACTIONLINT = .tools/actionlint/actionlint
 CHART_TOOLS = .tools/charts/kube-score
 COLLECTOR = .tools/collector/otelcol-tandem
-CHARTS_PATH = PATH="$(CURDIR)/.tools/charts:$$PATH"
-# Go programs, from locked packages by a locked Go.
-GO_BUILD = PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 go build -buildvcs=false
+CHARTS_PATH = PATH="$(CURDIR)/.tools/charts:$(CURDIR)/.tools/go/bin:$$PATH"
+# Go programs, from locked packages by a locked Go. GOTOOLCHAIN: this Go and no other; GOFLAGS: whatever the user has set.
+GO_BUILD = PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 \
+  go build -buildvcs=false -ldflags=-s
 
 # Images: where a service is, and what its image is called.
 IMAGES = admin-django:tandem-admin api-fastapi:tandem-api worker:tandem-worker payment-sandbox:tandem-payment-sandbox
@@ -22,7 +25,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts collector-check lint types check format clean images test-images charts lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-observe bench-streams observe-check observe-alerts collector-check lint types check format clean images test-images charts charts-generate lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -78,6 +81,11 @@ bench-back-office: ## measure the back office (ONLY=import ROUNDS=5 QUICK=1)
 	@$(UV) sync --frozen --inexact --quiet --group bench
 	$(RUN) python -m benchmarks.back_office $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
+bench-observe: $(COLLECTOR) ## measure what traces, logs and metrics cost; needs wrk (ONLY=placement ROUNDS=5 QUICK=1)
+	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
+	@$(UV) sync --frozen --inexact --quiet --group bench
+	$(RUN) python -m benchmarks.observe $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
+
 bench-streams: ## measure what an idle event stream costs a pod of the API (STREAMS=1000)
 	$(RUN) python -m benchmarks.streams $(if $(STREAMS),--streams $(STREAMS))
 
@@ -95,11 +103,11 @@ lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff format --check
 	$(RUN) lint-imports
 
-lint-images: ## check the Dockerfiles and the workflows; needs Go
+lint-images: $(ACTIONLINT) ## check the Dockerfiles and the workflows
 	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
 	@$(UV) sync --frozen --inexact --quiet --group images
 	@.venv/bin/hadolint services/*/Dockerfile
-	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	@$(ACTIONLINT)
 
 types: ## check the types
 	$(RUN) mypy $(SOURCES) tests/chaos tests/charts tests/cluster tests/fuzzing benchmarks observability
@@ -121,6 +129,9 @@ charts: $(CHART_TOOLS) ## check the charts: schemas, helm 3 and 4, Kubernetes 1.
 	@$(CHARTS_PATH) deploy/helm/dependencies
 	@$(CHARTS_PATH) PYTHONPATH=tests .venv/bin/python -m charts check
 	@$(CHARTS_PATH) .venv/bin/pytest -q -n 0 tests/charts
+
+charts-generate: $(CHART_TOOLS) ## write each chart's README.md and values.schema.json from its values
+	@$(CHARTS_PATH) PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m charts generate
 
 images: ## build the services' images (TAG=dev TARGET=final; IMAGE_FLAGS=what else docker build needs)
 	@for service in $(IMAGES); do \
@@ -176,26 +187,30 @@ $(ASYNCAPI): $(wildcard libs/contracts/asyncapi/*) uv.lock | .venv
 	@.tools/node/bin/npm ci --prefix .tools/asyncapi --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-# Go and oasdiff, likewise. GOTOOLCHAIN: this Go and no other; GOFLAGS: whatever the user has set.
-$(OASDIFF): $(wildcard services/api-fastapi/oasdiff/*) uv.lock | .venv
+# Go, likewise.
+$(GO): uv.lock | .venv
 	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
+	@touch $@
+
+$(OASDIFF): $(wildcard services/api-fastapi/oasdiff/*) $(GO)
 	@mkdir -p $(@D) && cd services/api-fastapi/oasdiff && $(GO_BUILD) -o $(CURDIR)/$@ github.com/oasdiff/oasdiff
 	@touch $@
 
+$(ACTIONLINT): $(wildcard tools/go.*) $(GO)
+	@mkdir -p $(@D) && cd tools && $(GO_BUILD) -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
+	@touch $@
+
 # The charts' tools, each built from its locked modules; the last is the mark that all are there.
-$(CHART_TOOLS): $(wildcard tools/go.* tools/kube-score/go.*) uv.lock | .venv
-	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
+$(CHART_TOOLS): $(wildcard tools/go.* tools/kube-score/go.*) $(GO)
 	@mkdir -p $(@D)
-	@cd tools && for tool in helm=helm.sh/helm/v3/cmd/helm helm4=helm.sh/helm/v4/cmd/helm \
-	    kubeconform=github.com/yannh/kubeconform/cmd/kubeconform helm-docs=github.com/norwoodj/helm-docs/cmd/helm-docs \
-	    helm-unittest=github.com/helm-unittest/helm-unittest/cmd/helm-unittest; do \
-	  $(GO_BUILD) -o $(CURDIR)/$(@D)/$${tool%%=*} $${tool#*=} || exit 1; done
+	@cd tools && $(GO_BUILD) -o $(CURDIR)/$(@D)/helm4 helm.sh/helm/v4/cmd/helm
+	@cd tools && $(GO_BUILD) -o $(CURDIR)/$(@D)/ helm.sh/helm/v3/cmd/helm github.com/yannh/kubeconform/cmd/kubeconform \
+	  github.com/norwoodj/helm-docs/cmd/helm-docs github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 	@cd tools/kube-score && $(GO_BUILD) -o $(CURDIR)/$@ github.com/zegl/kube-score/cmd/kube-score
 	@touch $@
 
 # The OpenTelemetry collector with what our configurations name: its sources made from the manifest, all from locked modules.
-$(COLLECTOR): $(wildcard tools/collector/*) uv.lock | .venv
-	@UV_PROJECT_ENVIRONMENT=.tools/go $(UV) sync --frozen --quiet --only-group go
+$(COLLECTOR): $(wildcard tools/collector/*) $(GO)
 	@mkdir -p $(@D) && cp tools/collector/* $(@D)
 	@cd $(@D) && PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false GOWORK=off \
 	  go tool builder --config builder.yaml --skip-get-modules

@@ -10,7 +10,7 @@ from tandem_local.logins import STAFF
 from tandem_local.processes import Running, start
 from tandem_local.scenario.browser import Browser
 from tandem_local.scenario.staff import Staff
-from tandem_local.services import SERVICES, is_ready
+from tandem_local.services import PROBE, SERVICES, is_ready
 
 from observability.live.store import Store, place_order
 
@@ -23,7 +23,7 @@ class Theatre:
         self.sku = sku
         self._parts = parts
         self.processes: dict[str, Running] = dict(
-            zip((*SERVICES, "kafka", "postgres"), store.system.processes, strict=True), limits=limits
+            zip((*SERVICES, PROBE, "kafka", "postgres"), store.system.processes, strict=True), limits=limits
         )
 
     def kill(self, name: str) -> None:

@@ -19,6 +19,16 @@ OF_TYPE: dict[type, Schema] = {
     list: {"type": "array"},
 }
 PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
+TEXTS: Schema = {"type": "array", "items": TEXT}
+# Numbers and booleans are no labels.
+LABELS: Schema = {"type": "object", "additionalProperties": TEXT}
+
+
+def objects(*required: str) -> Schema:
+    """A list of Kubernetes' own, of which only what has to be there is known."""
+    return {"type": "array", "items": {"type": "object", "required": list(required)}}
+
+
 # A number would be written as 1e+06: settings are text.
 SETTINGS: Schema = {
     "type": "object",
@@ -50,7 +60,7 @@ KAFKA: Schema = {
 # Of a key, wherever it is; all others follow from what values.yaml has there.
 KNOWN: dict[str, Schema] = {
     "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
-    "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "pullPolicy": {"enum": ["", "Always", "IfNotPresent", "Never"]},
     "imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "securityProtocol": {"enum": ["", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]},
     "environment": {"enum": ["", "development", "test", "production"]},
@@ -66,7 +76,26 @@ KNOWN: dict[str, Schema] = {
     "peers": PEERS,
     "networkPeers": PEERS,
     "egress": {"type": "array", "items": TEXT, "uniqueItems": True},
-    "args": {"type": "array", "items": TEXT},
+    "args": TEXTS,
+    "hosts": TEXTS,
+    "hostnames": TEXTS,
+    "labels": LABELS,
+    "annotations": LABELS,
+    "commonLabels": LABELS,
+    "podLabels": LABELS,
+    "podAnnotations": LABELS,
+    "nodeSelector": LABELS,
+    "imagePullSecrets": objects("name"),
+    "extraEnv": objects("name"),
+    "extraVolumes": objects("name"),
+    "extraVolumeMounts": objects("name", "mountPath"),
+    "extraObjects": objects("apiVersion", "kind", "metadata"),
+    "parentRefs": objects("name"),
+    "clients": objects(),
+    "monitoring": objects(),
+    "extraEgress": objects(),
+    "tolerations": objects(),
+    "tls": objects(),
     "strategy": OPEN,
     "requests": OPEN,
     "limits": OPEN,
@@ -89,20 +118,17 @@ def closed(properties: dict[str, Schema]) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def chart_schema(chart: str) -> Schema:
-    values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text())
+def chart_schema(folder: Path) -> Schema:
+    """The schema of a chart, whoever's it is, as far as it is made of the library."""
+    chart = yaml.safe_load((folder / "Chart.yaml").read_text())
+    values = yaml.safe_load((folder / "values.yaml").read_text())
     schema = schema_of(values)
     properties = schema["properties"]
-    if chart == "tandem":
-        for name in ("admin", "api", "worker", "payment-sandbox"):
-            properties[name] = OPEN  # each has a schema of its own
-    else:
-        properties |= {
-            "global": OPEN,
-            "enabled": {"type": "boolean"},
-            "tandem-library": OPEN,
-        }  # helm puts the last there
-    if chart == "admin":
+    # A chart in it has a schema of its own; of the library's name helm makes an empty value.
+    properties |= {dependency["name"]: OPEN for dependency in chart.get("dependencies", [])}
+    if "global" not in values:
+        properties |= {"global": OPEN, "enabled": {"type": "boolean"}}
+    if "schedules" in values:
         job = values["jobs"] | values["migration"] | {"schedule": "", "args": [], "settings": {}, "extraEnv": []}
         properties["migration"] = schema_of(job)
         properties["topics"] = schema_of(job | values["topics"])
@@ -110,7 +136,7 @@ def chart_schema(chart: str) -> Schema:
             "type": "object",
             "additionalProperties": {"anyOf": [schema_of(job), {"type": "null"}]},
         }
-    if chart == "worker":
+    if "roles" in values:
         role = schema_of(values["defaults"])
         role["properties"]["enabled"] = {"type": "boolean"}
         role["properties"]["autoscaling"]["properties"]["kafka"] = KAFKA
@@ -120,8 +146,12 @@ def chart_schema(chart: str) -> Schema:
             "propertyNames": {"pattern": "^[a-z][a-z0-9-]*$"},
             "additionalProperties": {"anyOf": [role, {"type": "null"}]},
         }
-        properties["purge"]["properties"]["extraEnv"] = {"type": "array"}
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"Values of the chart {chart}", **schema}
+    title = f"Values of the chart {chart['name']}"
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": title, **schema}
+
+
+def text_of(folder: Path) -> str:
+    return json.dumps(chart_schema(folder), indent=2) + "\n"
 
 
 def write() -> None:
@@ -135,6 +165,4 @@ def stale() -> list[Path]:
 
 
 def _made() -> list[tuple[Path, str]]:
-    return [
-        (CHARTS / chart / "values.schema.json", json.dumps(chart_schema(chart), indent=2) + "\n") for chart in NAMES
-    ]
+    return [(CHARTS / chart / "values.schema.json", text_of(CHARTS / chart)) for chart in NAMES]

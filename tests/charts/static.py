@@ -1,7 +1,6 @@
-"""Each chart with each of its example values: helm's own lint, Kubernetes' schemas, kube-score.
+"""Each chart with each of its example values: helm's own lint, the types of what it makes, kube-score.
 
-Takes the programs (helm, helm4, kubeconform, kube-score, helm-docs) from the PATH, Kubernetes' schemas from the package
-kubernetes-validate.
+Takes the programs (helm, helm4, kubeconform, kube-score, go) from the PATH.
 """
 
 import json
@@ -9,105 +8,120 @@ import os
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.resources import files
+from fnmatch import fnmatch
 from pathlib import Path
 
-from rich.table import Table
-
+from charts import conformity
+from charts.conformity import VERSIONS
 from charts.rendering import CHARTS, NAMES
 
-VERSIONS = ("1.30.0", "1.31.0", "1.32.0", "1.33.0", "1.34.0", "1.35.0")
 HELMS = ("helm", "helm4")
-# Their types come with operators.
-CUSTOM = "ScaledObject,HTTPRoute,PodMonitor,ExternalSecret"
-IGNORED_TESTS = {
+CHECKS = ("helm lint", "helm template", "kubeconform", "kube-score")
+CRITICAL = 1
+# Further tests of kube-score.
+OPTIONAL = ("container-ports-check", "container-seccomp-profile")
+# Its tests that an example need not pass; one that all pass is a mistake here.
+IGNORED = {
     # Every image has a tag or a digest; pulling one again that is there costs the start of a pod.
-    "container-image-pull-policy",
+    "container-image-pull-policy": "*",
     # A limit of CPU only slows a pod down when the node has time; memory has one.
-    "container-resources",
-    # A pod that is full of temporary files is ended by its emptyDir's limit.
-    "container-ephemeral-storage-request-and-limit",
-    # Liveness and readiness ask different paths of one port, as design says; kube-score compares ports alone.
-    "pod-probes",
+    "container-resources": "*",
+    # The users that the official images have; an id below 10000 may be one of the node's.
+    "container-security-context-user-group-id": "dev-infra/*",
+    # Its values leave both to somebody else.
+    "pod-networkpolicy": "*/bring-your-own",
+    "deployment-has-poddisruptionbudget": "*/bring-your-own",
 }
 
 
 @dataclass
-class Checked:
-    """What one chart with one file of values came through, and what is wrong with it."""
+class Case:
+    """One chart with one file of values: what it makes goes to `folder`; what it came through, and what is wrong."""
 
     chart: str
-    values: str
+    values: Path
+    folder: Path
     passed: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        return f"{self.chart}/{self.values.stem}"
 
     def note(self, check: str, complaint: str) -> None:
-        """Count the check as passed when there is no complaint."""
-        if complaint:
-            self.wrong.append(f"{self.chart}, {self.values}: {check}: {complaint}")
-        else:
+        """Count the check as passed when there is no complaint; one that every version makes is told once."""
+        line = f"{self.name}: {check}: {complaint}"
+        if not complaint:
             self.passed[check] += 1
+        elif line not in self.wrong:
+            self.wrong.append(line)
+
+    def manifest(self, helm: str, version: str) -> Path:
+        return self.folder / f"{self.chart}-{self.values.stem}-{helm}-{version}.yaml"
 
 
-def check_all() -> tuple[Table, list[str]]:
-    """A table of what passed, and what did not, a line each."""
+def check_all() -> list[Case]:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-        where = write_schemas(Path(folder))
-        cases = [(chart, values) for chart in NAMES for values in sorted((CHARTS / chart / "ci").glob("*.yaml"))]
-        results = list(pool.map(lambda case: check(case[0], case[1], where), cases))
-    checks = ("helm lint", "helm template", "kubeconform", "kube-score")
-    table = Table("chart", "values", *checks, caption=f"Kubernetes {VERSIONS[0]} to {VERSIONS[-1]}; helm 3 and 4")
-    for result in results:
-        table.add_row(result.chart, result.values, *(str(result.passed[name]) for name in checks))
-    return table, [*stale_readmes(), *(line for result in results for line in result.wrong)]
+        schemas = pool.submit(conformity.write_schemas, Path(folder))
+        cases = [
+            Case(chart, values, Path(folder))
+            for chart in NAMES
+            for values in sorted((CHARTS / chart / "ci").glob("*.yaml"))
+        ]
+        list(pool.map(render, cases))
+        for judged in pool.map(lambda version: conform(cases, version, schemas.result()), VERSIONS):
+            for case, complaint in judged:
+                case.note("kubeconform", complaint)
+        list(pool.map(score, cases))
+    return cases
 
 
-def check(chart: str, values: Path, where: str) -> Checked:
-    result = Checked(chart, values.stem)
-    place, file = str(CHARTS / chart), f"--values={values}"
+def render(case: Case) -> None:
+    place, file = str(CHARTS / case.chart), f"--values={case.values}"
     for helm in HELMS:
-        result.note("helm lint", _complaint(helm, "lint", "--strict", f"--kube-version={VERSIONS[-1]}", place, file))
+        lint = _run(helm, "lint", "--strict", f"--kube-version={VERSIONS[-1]}", place, file)
+        case.note("helm lint", lint.stdout + lint.stderr if lint.returncode else "")
         for version in VERSIONS:
-            command = [helm, "template", "tandem", place, file, "--namespace=tandem", f"--kube-version={version}"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            result.note("helm template", done.stderr if done.returncode else "")
-            options = ["-strict", "-kubernetes-version", version, "-skip", CUSTOM, "-schema-location", where, "-"]
-            result.note("kubeconform", _complaint("kubeconform", *options, given=done.stdout))
-    score = ["score", "--output-format=ci", f"--kubernetes-version=v{VERSIONS[-1].rpartition('.')[0]}"]
-    ignored = [f"--ignore-test={name}" for name in sorted(IGNORED_TESTS)]
-    result.note("kube-score", _complaint("kube-score", *score, *ignored, "-", given=done.stdout))
-    return result
+            made = _run(helm, "template", "tandem", place, file, "--namespace=tandem", f"--kube-version={version}")
+            case.note("helm template", made.stderr if made.returncode else "")
+            if not made.returncode:
+                case.manifest(helm, version).write_text(made.stdout)
 
 
-def write_schemas(target: Path) -> str:
-    """Write the package's schemas as kubeconform reads them; returns its template of where they are."""
-    package = files("kubernetes_validate")
-    for version in VERSIONS:
-        folder = target / f"v{version}"
-        folder.mkdir()
-        for file in package.joinpath("kubernetes-json-schema", f"v{version}-local-strict").iterdir():
-            schema = json.loads(file.read_text().replace('"/api/_definitions.json#', '"_definitions.json#'))
-            schema.pop("$id", None)
-            schema.pop("$schema", None)
-            (folder / file.name).write_text(json.dumps(schema))
-    return f"{target}/{{{{ .NormalizedKubernetesVersion }}}}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
+def conform(cases: Sequence[Case], version: str, schemas: Iterable[str]) -> list[tuple[Case, str]]:
+    """Complaints of all that was made for one version at once: reading its schemas takes longer than using them."""
+    manifests = {case.manifest(helm, version): case for case in cases for helm in HELMS}
+    there = [file for file in manifests if file.exists()]
+    wrong = conformity.complaints(there, version, schemas)
+    return [(manifests[file], "\n".join(wrong[file])) for file in there]
 
 
-def stale_readmes() -> list[str]:
-    """The charts whose README is not what helm-docs makes of their values."""
-    stale = []
-    for chart in NAMES:
-        command = ["helm-docs", "--dry-run", "--log-level=error", f"--chart-search-root={CHARTS / chart}"]
-        made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        readme = CHARTS / chart / "README.md"
-        if not readme.exists() or readme.read_text().strip() != made.strip():
-            stale.append(f"{readme} is not up to date: helm-docs")
-    return stale
+def score(case: Case) -> None:
+    manifest = case.manifest(HELMS[-1], VERSIONS[-1])
+    if not manifest.exists():
+        return
+    options = ["--output-format=json", f"--kubernetes-version=v{VERSIONS[-1].rpartition('.')[0]}"]
+    optional = [f"--enable-optional-test={test}" for test in OPTIONAL]
+    done = _run("kube-score", "score", *options, *optional, str(manifest))
+    failed = [
+        (check["check"]["id"], f"{found['object_name']}: {comment['path']} {comment['summary']}")
+        for found in json.loads(done.stdout)
+        for check in found["checks"]
+        if check["grade"] == CRITICAL and not check["skipped"]
+        for comment in check["comments"]
+    ]
+    case.ignored = {test for test, _ in failed if fnmatch(case.name, IGNORED.get(test, ""))}
+    case.note("kube-score", "\n".join(f"{test}: {what}" for test, what in failed if test not in case.ignored))
 
 
-def _complaint(*command: str, given: str | None = None) -> str:
-    """What the command said when it failed; nothing when it did not."""
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
-    return (done.stdout + done.stderr).strip() if done.returncode else ""
+def ignored_for_nothing(cases: Iterable[Case]) -> set[str]:
+    """The tests of kube-score that no example needs to have ignored."""
+    return IGNORED.keys() - {test for case in cases for test in case.ignored}
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)

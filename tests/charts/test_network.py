@@ -25,6 +25,7 @@ NEEDED = (
     | {(source, KAFKA) for source in TO_KAFKA}
     | {(API, ADMIN), (WORKERS["orders"], PAYMENT)}
     | {(f"{name}-test", name) for name in (ADMIN, API, PAYMENT)}
+    | {(test, server) for test in ("tandem-worker-test", "infra-test") for server in (POSTGRES, KAFKA)}
 )
 
 DNS = Host("dns", "10.96.0.10", "kube-system", {"k8s-app": "kube-dns"})

@@ -35,6 +35,12 @@ spec:
         - podSelector:
             matchLabels:
               app.kubernetes.io/part-of: tandem
+        - podSelector:
+            matchLabels:
+              {{- include "dev-infra.selector" (dict "name" "test" "root" .root) | nindent 14 }}
+        {{- with .root.Values.networkPolicy.clients }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       ports:
         - port: {{ .port }}
           protocol: TCP
@@ -68,8 +74,16 @@ spec:
         fsGroup: {{ .user }}
         seccompProfile:
           type: RuntimeDefault
+      {{- with .root.Values.imagePullSecrets }}
+      imagePullSecrets:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       {{- with .root.Values.nodeSelector }}
       nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .root.Values.tolerations }}
+      tolerations:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       volumes:
@@ -82,10 +96,7 @@ spec:
           image: {{ .values.image }}
           imagePullPolicy: {{ .root.Values.imagePullPolicy }}
           securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities:
-              drop: [ALL]
+            {{- include "dev-infra.noRights" . | nindent 12 }}
           ports:
             - name: {{ .name }}
               containerPort: {{ .port }}
@@ -106,6 +117,9 @@ spec:
         name: data
       spec:
         accessModes: [ReadWriteOnce]
+        {{- with .values.storageClassName }}
+        storageClassName: {{ . }}
+        {{- end }}
         resources:
           requests:
             storage: {{ .values.storage }}
@@ -120,4 +134,11 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{ include "dev-infra.selector" . }}
 app.kubernetes.io/part-of: dev-infra
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end -}}
+
+{{- define "dev-infra.noRights" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
 {{- end -}}

@@ -63,25 +63,27 @@ spec:
             - name: http
               containerPort: {{ .values.service.targetPort }}
             {{- end }}
+            {{- if eq (include "tandem.operationsPort" .) "operations" }}
             - name: operations
-              containerPort: 9000
+              containerPort: {{ .values.operations.port }}
+            {{- end }}
           startupProbe:
             httpGet:
-              path: /livez
-              port: operations
+              path: {{ .values.operations.livePath }}
+              port: {{ include "tandem.operationsPort" . }}
             periodSeconds: 1
             failureThreshold: {{ .values.startupSeconds }}
           livenessProbe:
             httpGet:
-              path: /livez
-              port: operations
+              path: {{ .values.operations.livePath }}
+              port: {{ include "tandem.operationsPort" . }}
             periodSeconds: 10
             timeoutSeconds: 5
             failureThreshold: {{ div .values.livenessSeconds 10 | max 1 }}
           readinessProbe:
             httpGet:
-              path: /readyz
-              port: operations
+              path: {{ .values.operations.readyPath }}
+              port: {{ include "tandem.operationsPort" . }}
             periodSeconds: 2
             timeoutSeconds: 5
             failureThreshold: 2

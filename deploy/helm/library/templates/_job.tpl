@@ -1,26 +1,37 @@
-{{/* A pod that runs one command and ends. `args` and `job` (the job's values: settings, secrets, resources …) are the caller's. */}}
+{{/* A pod that runs one command, .values.args, and ends. */}}
+{{- define "tandem.commandSpec" -}}
+restartPolicy: Never
+{{ include "tandem.pod" . }}
+{{- with .values.initContainers }}
+initContainers:
+  {{- tpl . $ | nindent 2 }}
+{{- end }}
+containers:
+  - name: {{ .component }}
+    {{- include "tandem.container" . | nindent 4 }}
+    args:
+      {{- toYaml .values.args | nindent 6 }}
+    env:
+      {{- include "tandem.env" . | trim | nindent 6 }}
+    resources:
+      {{- toYaml .values.resources | nindent 6 }}
+    volumeMounts:
+      {{- include "tandem.volumeMounts" . | nindent 6 }}
+{{- end -}}
+
 {{- define "tandem.jobTemplate" -}}
 metadata:
   labels:
     {{- include "tandem.labels" . | nindent 4 }}
 spec:
-  restartPolicy: Never
-  {{- include "tandem.pod" . | nindent 2 }}
-  {{- with .values.initContainers }}
-  initContainers:
-    {{- tpl . $ | nindent 4 }}
-  {{- end }}
-  containers:
-    - name: {{ .component }}
-      {{- include "tandem.container" . | nindent 6 }}
-      args:
-        {{- toYaml .values.args | nindent 8 }}
-      env:
-        {{- include "tandem.env" . | trim | nindent 8 }}
-      resources:
-        {{- toYaml .values.resources | nindent 8 }}
-      volumeMounts:
-        {{- include "tandem.volumeMounts" . | nindent 8 }}
+  {{- include "tandem.commandSpec" . | nindent 2 }}
+{{- end -}}
+
+{{/* Before all else of the release. The last one stays, so that its log can be read. */}}
+{{- define "tandem.hook" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ .weight | quote }}
+helm.sh/hook-delete-policy: before-hook-creation
 {{- end -}}
 
 {{- define "tandem.job" -}}
@@ -33,10 +44,7 @@ metadata:
     {{- include "tandem.labels" . | nindent 4 }}
   {{- if .values.hook }}
   annotations:
-    helm.sh/hook: pre-install,pre-upgrade
-    helm.sh/hook-weight: {{ .values.hookWeight | default 0 | quote }}
-    # The last one stays, so that its log can be read.
-    helm.sh/hook-delete-policy: before-hook-creation
+    {{- include "tandem.hook" (dict "weight" 0) | nindent 4 }}
   {{- end }}
 spec:
   backoffLimit: {{ .values.backoffLimit }}

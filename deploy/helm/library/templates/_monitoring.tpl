@@ -17,7 +17,8 @@ spec:
       {{- include "tandem.selector" . | nindent 6 }}
   podTargetLabels: [app.kubernetes.io/component]
   podMetricsEndpoints:
-    - port: operations
+    - port: {{ include "tandem.operationsPort" . }}
+      path: {{ .values.operations.metricsPath }}
       interval: {{ $monitor.interval }}
 {{- end -}}
 {{- end -}}

@@ -1,5 +1,5 @@
 {{/*
-Every template takes the same dictionary, made by `tandem.context`:
+Every template takes the same dictionary, which the chart makes:
   root       the chart's own context: Values, Release, Chart, Capabilities
   component  which of the chart's workloads, such as "relay"; the chart's name if there is one only
   values     the workload's values
@@ -61,10 +61,15 @@ labels:
 {{- end -}}
 
 {{- define "tandem.serviceAccountName" -}}
-{{- .values.serviceAccount.name | default (ternary (include "tandem.name" .) "default" .values.serviceAccount.create) -}}
+{{- .values.serviceAccount.name | default (ternary (include "tandem.name" .) "default" (.values.serviceAccount.create | default false)) -}}
 {{- end -}}
 
 {{/* How many pods there are at least: what disruption budgets follow from. */}}
 {{- define "tandem.minimum" -}}
 {{- if .values.autoscaling.enabled }}{{ .values.autoscaling.minReplicas }}{{ else }}{{ .values.replicas }}{{ end -}}
+{{- end -}}
+
+{{/* The name of the port of metrics and health: one of its own, unless a process has only one. */}}
+{{- define "tandem.operationsPort" -}}
+{{- ternary "http" "operations" (and .values.service.enabled (eq (int .values.operations.port) (int .values.service.targetPort))) -}}
 {{- end -}}

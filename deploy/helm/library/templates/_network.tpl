@@ -32,9 +32,9 @@ metadata:
   {{- include "tandem.metadata" . | nindent 2 }}
 spec:
   parentRefs:
-    {{- required (printf "%s: httpRoute.parentRefs must name the Gateway" .component) $route.parentRefs | toYaml | nindent 4 }}
+    {{- required (printf "%s: httpRoute.parentRefs must name the Gateway" .component) ($route.parentRefs | default "") | toYaml | nindent 4 }}
   hostnames:
-    {{- required (printf "%s: httpRoute.hostnames must name a host" .component) $route.hostnames | toYaml | nindent 4 }}
+    {{- required (printf "%s: httpRoute.hostnames must name a host" .component) ($route.hostnames | default "") | toYaml | nindent 4 }}
   rules:
     - matches:
         - path:
@@ -66,7 +66,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   rules:
-    {{- range required (printf "%s: ingress.hosts must name a host" .component) $ingress.hosts }}
+    {{- range required (printf "%s: ingress.hosts must name a host" .component) ($ingress.hosts | default "") }}
     - host: {{ . }}
       http:
         paths:
@@ -111,13 +111,23 @@ spec:
       protocol: TCP
 {{- end -}}
 
-{{/* Nothing comes in and nothing goes out but what is named here. */}}
+{{/*
+Nothing comes in and nothing goes out but what is named here. A hook's policy is a hook too, before it, as nothing of the release is
+there when it runs; it has a name of its own, so that helm never finds another's object under the name of the release's.
+*/}}
 {{- define "tandem.networkPolicy" -}}
 {{- if .root.Values.networkPolicy.enabled -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
-  {{- include "tandem.metadata" . | nindent 2 }}
+  name: {{ include "tandem.name" . }}{{ if .values.hook }}-hook{{ end }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "tandem.labels" . | nindent 4 }}
+  {{- if .values.hook }}
+  annotations:
+    {{- include "tandem.hook" (dict "weight" -1) | nindent 4 }}
+  {{- end }}
 spec:
   podSelector:
     matchLabels:
@@ -125,12 +135,13 @@ spec:
   policyTypes: [Ingress, Egress]
   {{- $in := .root.Values.networkPolicy }}
   ingress:
-    {{- if and .values.service.enabled (or $in.clients .test) }}
+    {{- $tested := include "tandem.isTested" . }}
+    {{- if and .values.service.enabled (or $in.clients $tested) }}
     - from:
         {{- with $in.clients }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-        {{- if .test }}
+        {{- if $tested }}
         - podSelector:
             matchLabels:
               {{- include "tandem.selector" (merge (dict "component" (printf "%s-test" .component)) (omit . "component")) | nindent 14 }}
@@ -143,7 +154,7 @@ spec:
     - from:
         {{- toYaml . | nindent 8 }}
       ports:
-        - port: operations
+        - port: {{ include "tandem.operationsPort" $ }}
           protocol: TCP
     {{- end }}
   egress:

@@ -1,44 +1,12 @@
-{{/* What every container is: environment, limits, no rights. */}}
+{{/* What every container is: the service's image, unless .image is another, and no rights. */}}
 {{- define "tandem.container" -}}
-image: {{ include "tandem.image" . }}
+image: {{ .image | default (include "tandem.image" .) }}
 imagePullPolicy: {{ include "tandem.global" (dict "root" .root "path" "image.pullPolicy") | default "IfNotPresent" }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: {{ and .root.Values.readOnlyRootFilesystem (ne (get (.root.Values.global | default dict) "readOnlyRootFilesystem" | toString) "false") }}
   capabilities:
     drop: [ALL]
-{{- end -}}
-
-{{/*
-The environment: what all processes share, the workload's own settings, its secrets, and whatever else somebody needs.
-A secret is never a value of a chart: only where it is.
-*/}}
-{{- define "tandem.env" -}}
-{{- $settings := dict "TANDEM_ENVIRONMENT" (include "tandem.global" (dict "root" .root "path" "environment") | default "production") -}}
-{{- $_ := set $settings "TANDEM_OPERATIONS_HOST" "0.0.0.0" -}}
-{{- $_ := set $settings "TANDEM_OPERATIONS_PORT" "9000" -}}
-{{- range $name, $path := dict "TANDEM_ADMIN_URL" "adminUrl" "TANDEM_API_URL" "apiUrl" "TANDEM_KAFKA_BOOTSTRAP_SERVERS" "kafka.bootstrapServers" "TANDEM_KAFKA_SECURITY_PROTOCOL" "kafka.securityProtocol" "OTEL_EXPORTER_OTLP_ENDPOINT" "otlp.endpoint" -}}
-  {{- with include "tandem.global" (dict "root" $.root "path" $path) }}{{ $_ := set $settings $name . }}{{ end -}}
-{{- end -}}
-{{- if include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}{{ $_ := set $settings "TANDEM_KAFKA_CA_FILE" "/etc/tandem/kafka/ca.crt" }}{{ end -}}
-{{- range $name, $value := .values.settings }}{{ $_ := set $settings $name $value }}{{ end -}}
-{{- range $name := keys $settings | sortAlpha }}
-- name: {{ $name }}
-  value: {{ get $settings $name | toString | quote }}
-{{- end }}
-{{- range $name := keys .values.secrets | sortAlpha }}
-{{- $key := get $.values.secrets $name }}
-{{- if $key }}
-- name: {{ $name }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ required (printf "%s: existingSecret must name the Secret whose key %q holds %s" $.component $key $name) $.values.existingSecret }}
-      key: {{ $key }}
-{{- end }}
-{{- end }}
-{{- with .values.extraEnv }}
-{{ toYaml . }}
-{{- end }}
 {{- end -}}
 
 {{/* The pod around the containers, which the caller adds; works in the namespace that enforces `restricted`. */}}

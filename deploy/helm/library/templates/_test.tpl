@@ -1,8 +1,31 @@
+{{/* What failed stays, so that its log can be read. */}}
+{{- define "tandem.testHook" -}}
+helm.sh/hook: test
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
+
+{{/*
+`helm test` of a process that nobody calls: a pod with the settings, secrets and peers of .values runs .values.args.
+*/}}
+{{- define "tandem.commandTest" -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  {{- include "tandem.metadata" . | nindent 2 }}
+  annotations:
+    {{- include "tandem.testHook" . | nindent 4 }}
+spec:
+  {{- include "tandem.commandSpec" . | nindent 2 }}
+---
+{{ include "tandem.networkPolicy" . }}
+{{- end -}}
+
 {{/*
 `helm test`: a pod that asks the Service for .test.path as a client of .test.host does, and its policy; the service's own
-policy lets it in. None where the context has no .test.
+policy lets it in. None where the context has no .test, or the values do not want it.
 */}}
 {{- define "tandem.test" -}}
+{{- if include "tandem.isTested" . -}}
 {{- with .test -}}
 {{- $context := merge (dict "component" (printf "%s-test" $.component)) (omit $ "component") -}}
 apiVersion: v1
@@ -13,15 +36,14 @@ metadata:
   labels:
     {{- include "tandem.labels" $context | nindent 4 }}
   annotations:
-    helm.sh/hook: test
-    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+    {{- include "tandem.testHook" . | nindent 4 }}
 spec:
   restartPolicy: Never
   {{- include "tandem.pod" (dict "root" $.root "values" (dict "tmpSize" "16Mi" "serviceAccount" (dict "create" false "name" "default"))) | nindent 2 }}
   containers:
     - name: test
-      {{- include "tandem.container" $ | nindent 6 }}
-      args:
+      {{- include "tandem.container" (dict "root" $.root "image" $.values.test.image) | nindent 6 }}
+      command:
         - python
         - -c
         - |-
@@ -37,8 +59,10 @@ spec:
         requests:
           cpu: 10m
           memory: 32Mi
+          ephemeral-storage: 16Mi
         limits:
           memory: 64Mi
+          ephemeral-storage: 64Mi
       volumeMounts:
         {{- include "tandem.volumeMounts" (dict "root" $.root "values" dict) | nindent 8 }}
 {{- if $.root.Values.networkPolicy.enabled }}
@@ -67,4 +91,9 @@ spec:
           protocol: TCP
 {{- end }}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "tandem.isTested" -}}
+{{- if and .test .values.test.enabled }}yes{{ end -}}
 {{- end -}}

@@ -8,7 +8,7 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from tandem_contracts.topics import TOPICS
 from tandem_runtime.kafka import KafkaSettings
 from tandem_runtime.mail import MailFolder, MailServer, mail_target
-from tandem_runtime.settings import RuntimeSettings
+from tandem_runtime.settings import Origin, RuntimeSettings
 
 
 class DatabaseSettings(RuntimeSettings):
@@ -146,6 +146,19 @@ class NotificationsSettings(ConsumerSettings):
     @property
     def mail_age_limit(self) -> timedelta:
         return timedelta(hours=self.mail_age_limit_hours)
+
+
+class ProbeSettings(RuntimeSettings):
+    """A customer's: where the store is for everybody, and no database (`tandem-manage register_probe`)."""
+
+    admin_url: Origin
+    api_url: Origin
+    probe_client_id: str = "tandem-probe"
+    probe_client_secret: SecretStr
+    probe_sku: str = "PROBE"
+    probe_payment_token: SecretStr = Field(description="a card of the store's own; one that is declined will do")
+    probe_interval_seconds: float = Field(default=60, ge=1, description="pause between two orders")
+    probe_patience_seconds: float = Field(default=30, ge=1, description="what a customer would wait for")
 
 
 def sender_address(sender: str) -> Address:

@@ -128,6 +128,8 @@ class Sending:
             return "The customer is erased."
         if not facts.is_active:
             return "The customer is deactivated."
+        if facts.email.endswith(".invalid"):  # RFC 2606; the probe's, a machine's
+            return "Nobody can have the address."
         if mail.age > self.age_limit:
             return f"It is {_hours(mail.age)} old, and the limit is {_hours(self.age_limit)}."
         return None
