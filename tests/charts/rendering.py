@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 CHARTS = Path(__file__).parents[2] / "deploy" / "helm"
-NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra")
+NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra", "dev-observability")
 KUBERNETES = "1.34.0"
 # As which the tests pack them.
 VERSION = "1.2.3"
