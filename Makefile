@@ -33,7 +33,7 @@ help: ## list the targets
 demo: ## start everything and carry one order through it, then stay up until Ctrl-C (ONCE=1: end)
 	$(RUN) tandem demo $(if $(ONCE),--once)
 
-up: ## start everything and stay up until Ctrl-C (OBSERVE=1: with Prometheus and the alerts, where the machine has it)
+up: ## start everything and stay up until Ctrl-C (OBSERVE=1: with a probe that orders, and where the machine has it Prometheus with the alerts)
 	$(RUN) tandem up $(if $(OBSERVE),--observe)
 
 shell: ## a shell beside the running system, with its settings, for such as tandem-worker lag (ROLE=tandem_worker)
@@ -123,7 +123,7 @@ check: ## check migrations and the lock, that events and API are what is publish
 	@TANDEM_ENVIRONMENT=test PYTHONWARNINGS='ignore:Got an error checking:RuntimeWarning' $(PYTHON) libs/local/start.py --stop-with-parent tandem-manage makemigrations --check --dry-run
 	@$(UV) lock --check --quiet
 
-charts: $(CHART_TOOLS) ## check the charts: schemas, helm 3 and 4, Kubernetes 1.30 to 1.35, kube-score, policies
+charts: $(CHART_TOOLS) ## check the charts: schemas, helm 3 and 4, Kubernetes 1.30 to 1.35, Pod Security, policies
 	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
 	@$(UV) sync --frozen --inexact --quiet --group charts
 	@$(CHARTS_PATH) deploy/helm/dependencies
@@ -201,11 +201,11 @@ $(ACTIONLINT): $(wildcard tools/go.*) $(GO)
 	@touch $@
 
 # The charts' tools, each built from its locked modules; the last is the mark that all are there.
-$(CHART_TOOLS): $(wildcard tools/go.* tools/kube-score/go.*) $(GO)
+$(CHART_TOOLS): $(wildcard tools/go.* tools/kube-score/go.* tools/podsecurity/*) $(GO)
 	@mkdir -p $(@D)
 	@cd tools && $(GO_BUILD) -o $(CURDIR)/$(@D)/helm4 helm.sh/helm/v4/cmd/helm
 	@cd tools && $(GO_BUILD) -o $(CURDIR)/$(@D)/ helm.sh/helm/v3/cmd/helm github.com/yannh/kubeconform/cmd/kubeconform \
-	  github.com/norwoodj/helm-docs/cmd/helm-docs github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+	  github.com/norwoodj/helm-docs/cmd/helm-docs github.com/helm-unittest/helm-unittest/cmd/helm-unittest ./podsecurity
 	@cd tools/kube-score && $(GO_BUILD) -o $(CURDIR)/$@ github.com/zegl/kube-score/cmd/kube-score
 	@touch $@
 

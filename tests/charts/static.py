@@ -1,6 +1,6 @@
-"""Each chart with each of its example values: helm's own lint, the types of what it makes, kube-score.
+"""Each chart with each of its example values: helm's own lint, the types of what it makes, Pod Security, kube-score.
 
-Takes the programs (helm, helm4, kubeconform, kube-score, go) from the PATH.
+Takes the programs (helm, helm4, kubeconform, podsecurity, kube-score, go) from the PATH.
 """
 
 import json
@@ -19,7 +19,7 @@ from charts.conformity import VERSIONS
 from charts.rendering import CHARTS, NAMES
 
 HELMS = ("helm", "helm4")
-CHECKS = ("helm lint", "helm template", "kubeconform", "kube-score")
+CHECKS = ("helm lint", "helm template", "kubeconform", "restricted", "kube-score")
 CRITICAL = 1
 # Further tests of kube-score.
 OPTIONAL = ("container-ports-check", "container-seccomp-profile")
@@ -76,7 +76,7 @@ def check_all() -> list[Case]:
         for judged in pool.map(lambda version: conform(cases, version, schemas.result()), VERSIONS):
             for case, complaint in judged:
                 case.note("kubeconform", complaint)
-        list(pool.map(score, cases))
+        list(pool.map(judge, cases))
     return cases
 
 
@@ -100,10 +100,21 @@ def conform(cases: Sequence[Case], version: str, schemas: Iterable[str]) -> list
     return [(manifests[file], "\n".join(wrong[file])) for file in there]
 
 
-def score(case: Case) -> None:
+def judge(case: Case) -> None:
+    """What is made for the newest version, by kube-score and by the Pod Security Standard of every version."""
     manifest = case.manifest(HELMS[-1], VERSIONS[-1])
-    if not manifest.exists():
-        return
+    if manifest.exists():
+        case.note("restricted", refused_pods(manifest))
+        score(case, manifest)
+
+
+def refused_pods(manifest: Path) -> str:
+    """The pods that a namespace would refuse which enforces the standard "restricted", and why."""
+    done = _run("podsecurity", str(manifest), *(version.rpartition(".")[0] for version in VERSIONS))
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def score(case: Case, manifest: Path) -> None:
     options = ["--output-format=json", f"--kubernetes-version=v{VERSIONS[-1].rpartition('.')[0]}"]
     optional = [f"--enable-optional-test={test}" for test in OPTIONAL]
     done = _run("kube-score", "score", *options, *optional, str(manifest))

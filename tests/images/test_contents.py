@@ -1,6 +1,7 @@
 """What the images consist of."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def test_it_says_who_it_is_and_carries_no_secret(name: str, tag: str) -> None:
 
 def test_all_dockerfiles_take_the_base_that_is_pinned_in_one_place() -> None:
     (line,) = [line for line in (ROOT / "deploy/images/bases.env").read_text().splitlines() if not line.startswith("#")]
-    tag = line.removeprefix("PYTHON_IMAGE=").partition("@")[0]
+    tag, _, digest = line.removeprefix("PYTHON_IMAGE=").partition("@")
+    assert re.fullmatch("sha256:[0-9a-f]{64}", digest)
     files = sorted(ROOT.glob("services/*/Dockerfile"))
     assert len(files) == len(IMAGES)
     for file in files:

@@ -122,6 +122,45 @@ def _asked(connection: HTTPConnection) -> str | None:
 
 def test_a_port_that_is_taken_is_said_and_ends_the_process(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        process = start(SERVING.replace("PORT", str(taken.getsockname()[1])).replace("LEAVE", "0"))
-        assert "address already in use" in str(said(process, "error while attempting to bind")["event"])
+        port = taken.getsockname()[1]
+        process = start(SERVING.replace("PORT", str(port)).replace("LEAVE", "0"))
+        said(process, "Address already in use")
+        assert said(process, "port cannot be opened")["port"] == port
         assert process.wait(timeout=60) == 3
+
+
+def test_new_clients_do_not_wait_for_a_turn_of_the_loop_each(start: Start) -> None:
+    """The loop is held up in each turn, as by clients that keep it busy; what counts is the turns, not their length."""
+    process = start(
+        """
+        import asyncio, socket
+        import uvicorn
+        from tandem_runtime.serving import _listening
+
+        CLIENTS = 64
+        made = 0
+
+        class Connection(asyncio.Protocol):
+            def connection_made(self, transport):
+                global made
+                made += 1
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            listening = _listening(uvicorn.Config("", host="127.0.0.1", port=0))
+            servers = [await loop.create_server(Connection, sock=one) for one in listening]
+            address = listening[0].getsockname()
+            clients = [socket.create_connection(address) for _ in range(CLIENTS)]
+            turns = 0
+            while made < CLIENTS:
+                turns += 1
+                await asyncio.sleep(0)
+            print('{"event": "all are in", "turns": %d}' % turns)
+
+        import uvloop
+        uvloop.run(main())
+        """
+    )
+    turns = said(process, "all are in")["turns"]
+    assert isinstance(turns, int)
+    assert turns < 64 / 4

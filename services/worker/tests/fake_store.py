@@ -31,24 +31,25 @@ class FakeStore:
         for end, status in self.broken.items():
             if path.endswith(end):
                 return status, {"title": "Broken on purpose"}
+        found: tuple[int, Any] = (404, {"title": "Nothing here"})
         match method, path.strip("/").split("/"):
             case "GET", [".well-known", "openid-configuration"]:
-                return 200, {"token_endpoint": f"{self.url}/token"}
+                found = 200, {"token_endpoint": f"{self.url}/token"}
             case "POST", ["token"]:
-                return 200, {"access_token": "a.token"}
+                found = 200, {"access_token": "a.token"}
             case "GET", ["v1", "products", "PROBE"]:
-                return 200, {"sku": "PROBE"}
+                found = 200, {"sku": "PROBE"}
             case "GET", ["v1", "orders"]:
-                return 200, {"items": [{"id": f"left-{n}", "state": state} for n, state in enumerate(self.left)]}
+                found = 200, {"items": [{"id": f"left-{n}", "state": state} for n, state in enumerate(self.left)]}
             case "POST", ["v1", "orders"]:
                 self.placed += 1
-                return 201, {"id": "order-1"}
+                found = 201, {"id": "order-1"}
             case "GET", ["v1", "orders", order]:
-                return 200, self._order(order)
+                found = 200, self._order(order)
             case "POST", ["v1", "orders", order, "cancellation"]:
                 self.cancelled.append(order)
-                return 202, {"order_id": order}
-        return 404, {"title": "Nothing here"}
+                found = 202, {"order_id": order}
+        return found
 
     def _order(self, order: str) -> dict[str, Any]:
         state = "cancelled" if order in self.cancelled else self.life[min(self.looked, len(self.life) - 1)]

@@ -1,7 +1,7 @@
-{{/* What failed stays, so that its log can be read. */}}
+{{/* The last one stays, so that its log can be read: helm test --logs. */}}
 {{- define "tandem.testHook" -}}
 helm.sh/hook: test
-helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+helm.sh/hook-delete-policy: before-hook-creation
 {{- end -}}
 
 {{/*

@@ -157,10 +157,8 @@ class _StartUp:
 
     def _store(self, wiring: Wiring) -> None:
         with self.progress.step("Postgres", "catalogue and logins of the demo"):
-            self._manage(wiring.admin_settings() | wiring.demo_settings(), "load_demo")
-        if self.probed:
-            with self.progress.step("Postgres", "whom the probe orders as, and what"):
-                self._manage(wiring.admin_settings() | wiring.probe_settings(), "register_probe")
+            commands = ("load_demo", "register_probe") if self.probed else ("load_demo",)
+            self._manage(wiring.admin_settings() | wiring.demo_settings() | wiring.probe_settings(), *commands)
 
     def _manage(self, settings: dict[str, str], *commands: str) -> None:
         manage(*commands, env=settings, logs=self.wiring.home / "logs", stop=self.stop)

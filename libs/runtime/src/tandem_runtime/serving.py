@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from socket import socket
 from typing import Any
 
+import structlog
 import uvicorn
 
 from tandem_runtime.eventloop import settle_collector
@@ -13,6 +14,12 @@ from tandem_runtime.health import Health
 from tandem_runtime.progress import beating
 from tandem_runtime.shutdown import stop_on_signals
 from tandem_runtime.slow_clients import bounded_http
+
+# uvloop accepts one connection in a turn of the loop for each socket that listens, where asyncio's own loop empties
+# the queue: behind a hundred clients that keep a process busy, another hundred would wait for seconds.
+ACCEPTED_IN_A_TURN = 16
+
+log = structlog.get_logger()
 
 
 def serve(
@@ -69,10 +76,20 @@ async def _serve(server: "_Server", health: Health, stopping: asyncio.Event, lea
     async with beating(health):
         watching = asyncio.create_task(exit_on_stop(), name="exit-on-stop")
         try:
-            await server.serve()
+            await server.serve(sockets=_listening(server.config))
         finally:
             health.set_ready(False)
             watching.cancel()
+
+
+def _listening(config: uvicorn.Config) -> list[socket]:
+    """The port, as several handles of one queue of new connections."""
+    try:
+        first = config.bind_socket()
+    except SystemExit:  # after a line that does not say which port
+        log.error("port cannot be opened", host=config.host, port=config.port)  # noqa: TRY400 - SystemExit tells nothing
+        raise
+    return [first, *(first.dup() for _ in range(ACCEPTED_IN_A_TURN - 1))]
 
 
 def _parting(app: Any, stopping: asyncio.Event) -> Any:

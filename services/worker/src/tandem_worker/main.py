@@ -32,6 +32,7 @@ from tandem_worker.refunds.services import Refunds
 from tandem_worker.relay.main import run_relay
 from tandem_worker.schema import wait_for_tables
 from tandem_worker.settings import (
+    ConsumerSettings,
     DatabaseSettings,
     NotificationsSettings,
     OrdersSettings,
@@ -128,7 +129,8 @@ async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Ev
 def _run(service: str, settings_class: type[SettingsT], role: Role[SettingsT]) -> None:
     settings = load_settings(settings_class)
     configure_logging(service, settings)
-    with configure_tracing(service) as tracing:
+    link = isinstance(settings, ConsumerSettings) and settings.trace_consumers == "link"
+    with configure_tracing(service, link_causes=link) as tracing:
         _instrument_http(tracing)
         eventloop.run(_serve(settings, role))
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
+from typing import Literal
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from tandem_contracts.topics import TOPICS
@@ -71,6 +72,9 @@ class ConsumerSettings(Settings):
     consumer_instance_id: str | None = Field(default=None, description="makes the member static, such as a pod's name")
     consumer_dead_letter_limit: int = Field(default=20, ge=1, description="events that may die within the window")
     consumer_dead_letter_window_seconds: int = Field(default=600, ge=1)
+    trace_consumers: Literal["parent", "link"] = Field(
+        default="parent", description="what is done because of an event: in its cause's trace, or in one linked to it"
+    )
     session_timeout_ms: int = Field(default=10_000, ge=6_000, description="after which a silent consumer is replaced")
 
     @model_validator(mode="after")
