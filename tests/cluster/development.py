@@ -119,8 +119,12 @@ def developing(folder: Path, namespace: str) -> Iterator[Running]:
         stop=SIGINT,
         grace=CLEAN_UP_SECONDS,
     )
-    with running_process(command) as running:
-        yield running
+    try:
+        with running_process(command) as running:
+            yield running
+    finally:
+        # Volumes outlive their release, and would know the passwords of this copy's Secrets.
+        run("kubectl", f"--namespace={namespace}", "delete", "pvc", "--selector=app.kubernetes.io/instance=infra")
 
 
 def watching(skaffold: Running) -> bool:
