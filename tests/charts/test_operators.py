@@ -90,6 +90,27 @@ def test_the_umbrella_knows_the_operators_objects_by_their_names(made: list[Any]
     assert logged_in == users
 
 
+PROBE = """
+global: {networkPeers: {api: {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: gateway}}}], ports: [443]}}}
+worker: {roles: {probe: {enabled: true, existingSecret: tandem-probe}}}
+"""
+
+
+@pytest.mark.parametrize("values", ["operators.yaml", "production.yaml"])
+def test_the_probe_asks_its_secret_for_nothing_but_what_a_customer_has(
+    packed: Path, tmp_path: Path, values: str
+) -> None:
+    over = tmp_path / "probe.yaml"
+    over.write_text(PROBE)
+    whole = rendered(packed, "tandem", "tandem", values=values, over=[over])
+    (probe,) = [one for one in of_kind(whole, "Deployment") if one["metadata"]["name"] == "tandem-worker-probe"]
+    _, secret = environment(probe["spec"]["template"]["spec"])
+    assert secret == {
+        "TANDEM_PROBE_CLIENT_SECRET": ("tandem-probe", "client-secret"),
+        "TANDEM_PROBE_PAYMENT_TOKEN": ("tandem-probe", "payment-token"),
+    }
+
+
 def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
     for one in objects:
         match one["kind"]:
