@@ -1,5 +1,6 @@
 """What the chart of operators declares is what the code needs: topics, database roles, and a login for each process."""
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 from tandem_admin.database.grants import MEMBERSHIPS, OWNER, ROLES
 from tandem_contracts.topics import TOPICS
+from tandem_local.cluster_secrets import secrets_manifest
+from tandem_local.credentials import kept_credentials
 
 from charts.network import Host, Rendered
 from charts.rendering import CHARTS, refusal, rendered
@@ -52,6 +55,15 @@ def test_topics_are_what_the_contracts_declare(packed: Path, values: str, replic
     }
 
 
+def test_a_laptops_logins_are_as_the_operator_notices_them(made: list[Any], tmp_path: Path) -> None:
+    (cluster,) = of_kind(made, "Cluster")
+    named = {role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}
+    secrets = json.loads(secrets_manifest(kept_credentials(tmp_path / "secrets.json")))["items"]
+    logins = {one["metadata"]["name"]: one for one in secrets if one["type"] == "kubernetes.io/basic-auth"}
+    assert logins.keys() == named | {cluster["spec"]["bootstrap"]["initdb"]["secret"]["name"]}
+    assert all(one["metadata"]["labels"] == {"cnpg.io/reload": "true"} for one in logins.values())
+
+
 def test_topics_have_one_owner(beside: list[Any]) -> None:
     assert not [one for one in of_kind(beside, "Job") if "topics" in one["metadata"]["name"]]
 
@@ -91,7 +103,7 @@ def test_the_umbrella_knows_the_operators_objects_by_their_names(made: list[Any]
 
 
 PROBE = """
-global: {networkPeers: {api: {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: gateway}}}], ports: [443]}}}
+global: {networkPeers: {api: {to: [{ipBlock: {cidr: 203.0.113.200/32}}], ports: [443]}}}
 worker: {roles: {probe: {enabled: true, existingSecret: tandem-probe}}}
 """
 
