@@ -99,7 +99,6 @@ KNOWN: dict[str, Schema] = {
     "tls": objects(),
     "strategy": OPEN,
     "parameters": {"type": "object", "additionalProperties": TEXT},
-    "retention": {"type": "string", "pattern": "^[1-9][0-9]*[dwm]$"},
     "inRoles": NAMED,
     "reads": NAMED,
     "writes": NAMED,
