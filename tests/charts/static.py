@@ -19,7 +19,7 @@ from charts.conformity import VERSIONS
 from charts.rendering import CHARTS, NAMES
 
 HELMS = ("helm", "helm4")
-CHECKS = ("helm lint", "helm template", "kubeconform", "restricted", "kube-score")
+CHECKS = ("helm lint", "helm template", "kubeconform", "Pod Security", "kube-score")
 CRITICAL = 1
 # Further tests of kube-score.
 OPTIONAL = ("container-ports-check", "container-seccomp-profile")
@@ -30,7 +30,9 @@ IGNORED = {
     # A limit of CPU only slows a pod down when the node has time; memory has one.
     "container-resources": "*",
     # The users that the official images have; an id below 10000 may be one of the node's.
-    "container-security-context-user-group-id": "dev-infra/*",
+    "container-security-context-user-group-id": "dev-*/*",
+    # The operators make the pods.
+    "networkpolicy-targets-pod": "operators/*",
     # Its values leave both to somebody else.
     "pod-networkpolicy": "*/bring-your-own",
     "deployment-has-poddisruptionbudget": "*/bring-your-own",
@@ -104,7 +106,7 @@ def judge(case: Case) -> None:
     """What is made for the newest version, by kube-score and by the Pod Security Standard of every version."""
     manifest = case.manifest(HELMS[-1], VERSIONS[-1])
     if manifest.exists():
-        case.note("restricted", refused_pods(manifest))
+        case.note("Pod Security", refused_pods(manifest))
         score(case, manifest)
 
 

@@ -56,17 +56,21 @@ class System:
 
 
 @contextmanager
-def running_system(home: Path, progress: Progress, *, stop: Event, probed: bool = False) -> Iterator[System]:
+def running_system(
+    home: Path, progress: Progress, *, stop: Event, probed: bool = False, traces: str = ""
+) -> Iterator[System]:
     """Run the system with its data in `home` while the block runs; every part is ready when the block begins.
 
-    `probed`: with the probe, which orders every minute.
+    `probed`: with the probe, which orders every minute. `traces`: an OTLP endpoint to which its processes send their
+    spans, instead of to this process.
     Raises ProcessFailed when a part does not start, Interrupted soon after `stop` is set. Sets `stop` when it ends.
     """
     home.mkdir(parents=True, exist_ok=True)
     ports = kept_ports(home / "ports.json")
     credentials = kept_credentials(home / "secrets.json")
-    with receiving_spans() as traces, ExitStack() as parts:
-        start_up = _StartUp(Wiring(home, ports, credentials, traces.endpoint), progress, stop, parts, probed)
+    with receiving_spans() as receiver, ExitStack() as parts:
+        wiring = Wiring(home, ports, credentials, traces or receiver.endpoint)
+        start_up = _StartUp(wiring, progress, stop, parts, probed)
         try:
             processes, wiring = start_up.everything()
             progress.say(f"[dim]{progress.elapsed:6.1f} s[/]  [bold green]everything is ready[/]")
@@ -75,7 +79,7 @@ def running_system(home: Path, progress: Progress, *, stop: Event, probed: bool 
                 api_url=ports.url("api"),
                 payment_url=ports.url("payment"),
                 credentials=credentials,
-                spans=traces.spans,
+                spans=receiver.spans,
                 progress=progress,
                 logs=home / "logs",
                 processes=processes,
