@@ -21,6 +21,7 @@ LOCK = Path(__file__).parents[2] / "tools" / "crds"
 MONITORING = "example/prometheus-operator-crd/monitoring.coreos.com_"
 # Which files of a module.
 MODULES = {
+    "github.com/argoproj/argo-cd/v3": ("manifests/crds/application-crd.yaml",),
     "github.com/cloudnative-pg/plugin-barman-cloud": ("config/crd/bases/barmancloud.cnpg.io_objectstores.yaml",),
     "github.com/external-secrets/external-secrets": ("config/crds/bases/external-secrets.io_*.yaml",),
     "github.com/kedacore/keda/v2": ("config/crd/bases/keda.sh_*.yaml",),

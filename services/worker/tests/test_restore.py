@@ -141,6 +141,8 @@ async def test_after_a_restore_every_order_goes_on_from_where_it_was(
                 await until(lambda: {restored.state(one) for one in (published, stated, again)} == {"paid"})
             assert restored.stock("MUG") == (6, 4)
             assert len(restored.payments(paid)) == 1
+            # The provider's books did not go back: what is to be done about that, docs/backup-and-restore.md says.
+            assert len(restored.payments(published)) == 2
 
 
 async def test_nothing_is_done_beside_a_relay_or_a_consumer(store: Store, kafka: str) -> None:
