@@ -36,6 +36,9 @@ IGNORED = {
     "deployment-has-poddisruptionbudget": "*/bring-your-own",
 }
 
+# It reads the node's files, as its chart's README says.
+UNRESTRICTED = "DaemonSet otel-agent:"
+
 
 @dataclass
 class Case:
@@ -104,7 +107,8 @@ def judge(case: Case) -> None:
     """What is made for the newest version, by kube-score and by the Pod Security Standard of every version."""
     manifest = case.manifest(HELMS[-1], VERSIONS[-1])
     if manifest.exists():
-        case.note("restricted", refused_pods(manifest))
+        refused = [line for line in refused_pods(manifest).splitlines() if not line.startswith(UNRESTRICTED)]
+        case.note("restricted", "\n".join(refused))
         score(case, manifest)
 
 
