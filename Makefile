@@ -160,7 +160,7 @@ e2e-cluster: ## the charts on the cluster of your kubeconfig, disturbed under lo
 	  $(LOAD) $${service#*:}:e2e-1 $${service#*:}:e2e-2 || exit 1; done; fi
 	@deploy/helm/dependencies
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m cluster --tag e2e-1 --new-tag e2e-2 \
-	  $(if $(RATE),--rate $(RATE)) $(if $(KEEP),--keep)
+	  $(if $(RATE),--rate $(RATE)) $(if $(LOOKS),--looks $(LOOKS)) $(if $(KEEP),--keep)
 
 skaffold-check: ## `skaffold dev` on a cluster of make kind-up: sync of each service, verify (FLAGS='--build-network host')
 	@PYTHONPATH=tests $(PYTHON) libs/local/start.py --stop-with-parent python -m cluster.development $(FLAGS)

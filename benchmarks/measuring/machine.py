@@ -21,19 +21,25 @@ def conditions(surroundings: Surroundings, *, rounds: int) -> dict[str, str]:
         ).fetchone()
     assert row  # noqa: S101 - a SELECT without FROM has a row
     postgres, fsync, commit, data = row
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _commit(),
+    return machine() | {
         "rounds": str(rounds),
-        "processor": _field(Path("/proc/cpuinfo"), "model name") or platform.processor(),
-        "cores": str(os.cpu_count()),
-        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "disk": _filesystem(Path(data)),
-        "kernel": f"{platform.system()} {platform.release()}",
-        "Python": platform.python_version(),
         "Postgres": f"{postgres}, fsync {fsync}, synchronous_commit {commit}",
         "Kafka": f"{_kafka()}, one broker, acks=all",
         "aiokafka": version("aiokafka"),
+    }
+
+
+def machine() -> dict[str, str]:
+    """What is there whatever is measured, and when it was."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
+        "processor": _field(Path("/proc/cpuinfo"), "model name") or platform.processor(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
         "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
     }
 

@@ -1,7 +1,7 @@
 """The types of custom resources, as kubeconform reads them.
 
 Their definitions are in the Go modules that tools/crds/go.mod pins; `go mod download` fetches them, and refuses one
-whose sum is not the one in go.sum.
+whose sum is not the one in go.sum. Those of Postgres' and Kafka's operators: see operator_types.
 """
 
 import json
@@ -9,16 +9,20 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
+from charts import operator_types
 from charts.structural import json_schema
 
 LOCK = Path(__file__).parents[2] / "tools" / "crds"
 MONITORING = "example/prometheus-operator-crd/monitoring.coreos.com_"
 # Which files of a module.
 MODULES = {
+    "github.com/argoproj/argo-cd/v3": ("manifests/crds/application-crd.yaml",),
+    "github.com/cloudnative-pg/plugin-barman-cloud": ("config/crd/bases/barmancloud.cnpg.io_objectstores.yaml",),
     "github.com/external-secrets/external-secrets": ("config/crds/bases/external-secrets.io_*.yaml",),
     "github.com/kedacore/keda/v2": ("config/crd/bases/keda.sh_*.yaml",),
     "github.com/prometheus-operator/prometheus-operator": (
@@ -51,6 +55,11 @@ def definitions() -> Iterator[Mapping[str, Any]]:
         folder = Path(json.loads(_go("mod", "download", "-json", f"{module}@{pinned[module]}"))["Dir"])
         for pattern in patterns:
             yield from in_files(folder, pattern)
+    with TemporaryDirectory() as made:
+        operator_types.write_strimzi(Path(made))
+        yield from in_files(Path(made), "*.yaml")
+    if given := operator_types.cloudnative_pg():
+        yield from in_files(given, "*.yaml")
 
 
 def in_files(folder: Path, pattern: str) -> Iterator[Mapping[str, Any]]:

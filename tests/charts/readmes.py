@@ -6,8 +6,8 @@ from pathlib import Path
 
 from charts.rendering import CHARTS, NAMES
 
-# A row of the table of values whose last column is empty.
-UNDESCRIBED = re.compile(r"^\| (\S+) \|.*\|\s+\|$", re.MULTILINE)
+# A row of the table of values (key, type, default, description) whose last column is empty.
+UNDESCRIBED = re.compile(r"^\| (\S+) \| \w+ \|.*\|\s+\|$", re.MULTILINE)
 
 
 def write() -> None:

@@ -20,6 +20,7 @@ OF_TYPE: dict[type, Schema] = {
 }
 PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
 TEXTS: Schema = {"type": "array", "items": TEXT}
+NAMED: Schema = {**TEXTS, "uniqueItems": True}
 # Numbers and booleans are no labels.
 LABELS: Schema = {"type": "object", "additionalProperties": TEXT}
 
@@ -75,7 +76,7 @@ KNOWN: dict[str, Schema] = {
     "secrets": SETTINGS,
     "peers": PEERS,
     "networkPeers": PEERS,
-    "egress": {"type": "array", "items": TEXT, "uniqueItems": True},
+    "egress": NAMED,
     "args": TEXTS,
     "hosts": TEXTS,
     "hostnames": TEXTS,
@@ -97,6 +98,14 @@ KNOWN: dict[str, Schema] = {
     "tolerations": objects(),
     "tls": objects(),
     "strategy": OPEN,
+    "parameters": {"type": "object", "additionalProperties": TEXT},
+    "retention": {"type": "string", "pattern": "^[1-9][0-9]*[dwm]$"},
+    "inRoles": NAMED,
+    "reads": NAMED,
+    "writes": NAMED,
+    "groups": NAMED,
+    "watches": NAMED,
+    "deletes": NAMED,
     "requests": OPEN,
     "limits": OPEN,
     # Percent, or how many.
@@ -116,6 +125,12 @@ def schema_of(value: Any, key: str = "", path: tuple[str, ...] = ()) -> Schema:
 
 def closed(properties: dict[str, Schema]) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def each_of(named: dict[str, dict[str, Any]]) -> Schema:
+    """Any number of what these are, by name; null leaves one out."""
+    together = {key: part for one in named.values() for key, part in one.items()}
+    return {"type": "object", "additionalProperties": {"anyOf": [schema_of(together), {"type": "null"}]}}
 
 
 def chart_schema(folder: Path) -> Schema:
@@ -146,6 +161,11 @@ def chart_schema(folder: Path) -> Schema:
             "propertyNames": {"pattern": "^[a-z][a-z0-9-]*$"},
             "additionalProperties": {"anyOf": [role, {"type": "null"}]},
         }
+    if chart["name"] == "operators":
+        postgres, kafka = properties["postgres"]["properties"], properties["kafka"]["properties"]
+        postgres["roles"] = each_of(values["postgres"]["roles"])
+        kafka["pools"] = each_of(values["kafka"]["pools"])
+        kafka["users"] = each_of(values["kafka"]["users"] | {"": {"deletes": []}})
     title = f"Values of the chart {chart['name']}"
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": title, **schema}
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from charts import conformity
+from charts.rendering import CHARTS
 
 pytestmark = pytest.mark.skipif(shutil.which("kubeconform") is None, reason="needs kubeconform: `make charts`")
 
@@ -60,6 +61,13 @@ BUDGET: dict[str, Any] = {
     "metadata": {"name": "one"},
     "spec": {"maxUnavailable": 1},
 }
+TOPIC: dict[str, Any] = {
+    "apiVersion": "kafka.strimzi.io/v1",
+    "kind": "KafkaTopic",
+    "metadata": {"name": "one"},
+    "spec": {"partitions": 3, "replicas": 3, "config": {"retention.ms": "-1"}},
+}
+EXAMPLES = sorted((CHARTS.parent / "examples").glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +82,7 @@ def complaints(objects: list[dict[str, Any]], folder: Path, schemas: tuple[str, 
 
 
 def test_what_a_type_names_is_taken(schemas: tuple[str, ...], tmp_path: Path) -> None:
-    assert complaints([ROUTE, SCALED, EXTERNAL, MONITOR, RULES, BUDGET], tmp_path, schemas) == []
+    assert complaints([ROUTE, SCALED, EXTERNAL, MONITOR, RULES, BUDGET, TOPIC], tmp_path, schemas) == []
 
 
 @pytest.mark.parametrize(
@@ -93,6 +101,8 @@ def test_what_a_type_names_is_taken(schemas: tuple[str, ...], tmp_path: Path) ->
         (MONITOR, ["spec", "podMetricsEndpoints", 0, "interval"], "often", "does not match pattern"),
         (MONITOR, ["spec", "selector"], None, "want object"),
         (RULES, ["spec", "groups", 0, "rules", 0, "annotation"], {}, "'annotation' not allowed"),
+        (TOPIC, ["spec", "partition"], 3, "'partition' not allowed"),
+        (TOPIC, ["spec", "partitions"], 0, "minimum: got 0, want 1"),
         (BUDGET, ["spec", "maxUnavailble"], 1, "'maxUnavailble' not allowed"),
         (SCALED, ["apiVersion"], "keda.sh/v1", "could not find schema"),
         (MONITOR, ["kind"], "BlackBox", "could not find schema"),
@@ -115,3 +125,8 @@ def test_what_it_does_not_name_is_refused(
     (found,) = complaints([bad], tmp_path, schemas)
 
     assert complaint in found
+
+
+def test_the_examples_are_what_their_types_say(schemas: tuple[str, ...]) -> None:
+    assert conformity.complaints(EXAMPLES, conformity.VERSIONS[-1], schemas) == {}
+    assert EXAMPLES

@@ -11,8 +11,7 @@ pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm
 
 
 def test_a_packed_chart_runs_the_images_of_its_version(packed: Path) -> None:
-    names = {file.name for file in packed.iterdir()}
-    assert names == {f"{name}-1.2.3.tgz" for name in NAMES}
+    assert {file.name for file in packed.iterdir()} == {f"{name}-1.2.3.tgz" for name in NAMES}
 
     objects = rendered(packed, "tandem", "tandem", values="production.yaml")
 

@@ -8,16 +8,17 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from tandem_local.progress import Progress
 from tandem_local.scenario import ScenarioFailedError
 from tandem_local.stopping import StopRequested, stopping_on_signals
 
 from cluster.kubernetes import KubernetesError
-from cluster.run import Outcome, Run
+from cluster.report import page, show, surroundings
+from cluster.run import Run
 
 FOLDER = Path(sys.prefix).resolve().parent / ".tandem" / "cluster"
 WRONG, NO_VERDICT = 1, 2
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "cluster.md"
 console = Console()
 
 
@@ -28,7 +29,10 @@ def main(
     looks: Annotated[float, typer.Option(help="Questions a second.")] = 20.0,
     keep: Annotated[bool, typer.Option(help="Leave the namespace there, to look at it.")] = False,
 ) -> None:
-    """Install the charts in a namespace of their own, disturb them under load, and judge what the clients saw."""
+    """Install the charts in a namespace of their own, disturb them under load, and judge what the clients saw.
+
+    Writes benchmarks/results/cluster.md.
+    """
     name = f"tandem-e2e-{secrets.token_hex(3)}"
     folder = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     folder.mkdir(parents=True)
@@ -36,33 +40,17 @@ def main(
     progress.say(f"namespace [bold]{name}[/], evidence in {folder}")
     try:
         with stopping_on_signals() as stop:
-            outcome = Run(folder, progress, stop, (tag, new_tag), rate, looks).carry_out(name, keep=keep)
+            facts = surroundings()
+            run = Run(folder, progress, stop, (tag, new_tag), rate, looks)
+            outcome = run.carry_out(name, keep=keep)
     except StopRequested as request:
         raise typer.Exit(request.status) from None
     except (KubernetesError, ScenarioFailedError, TimeoutError) as failure:
         console.print(f"the run failed, there is no verdict: {failure}", style="red", highlight=False, markup=False)
         raise typer.Exit(NO_VERDICT) from None
-    _show(outcome)
+    show(outcome, console)
+    RESULTS.write_text(page(outcome, run, facts))
     raise typer.Exit(WRONG if outcome.wrong else 0)
-
-
-def _show(outcome: Outcome) -> None:
-    times = Table("since helm began", "seconds")
-    for what, seconds in outcome.times.items():
-        times.add_row(what, f"{seconds:.0f}")
-    console.print(times)
-    console.print(outcome.diary.table())
-    if outcome.memory:
-        sizes = Table("pod", "MiB")
-        for pod, size in sorted(outcome.memory.items()):
-            sizes.add_row(pod, str(size))
-        sizes.add_row("together", str(sum(outcome.memory.values())), style="bold")
-        console.print(sizes)
-    for complaint in outcome.wrong:
-        console.print(complaint, highlight=False, markup=False, soft_wrap=True)
-    failed = sum(one.failed for phase in outcome.diary.phases if phase.planned for one in phase.seen)
-    console.print(f"{outcome.requests} requests, {failed} failed while something planned happened")
-    console.print("[red]not as it should be[/]" if outcome.wrong else "[green]held[/]")
 
 
 if __name__ == "__main__":

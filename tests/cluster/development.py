@@ -1,7 +1,8 @@
 """`make skaffold-check`: `skaffold dev` on a cluster made by `make kind-up`, as a developer uses it.
 
-How long until everything runs; how long until a changed Python file of each service is live; whether `skaffold verify`
-places its order. Skaffold works in a copy of what git has, whose files are changed.
+Whether each profile can be rendered; how long until everything runs; how long until a changed Python file of each
+service is live; whether `skaffold verify` places its order. Skaffold works in a copy of what git has, whose files are
+changed.
 """
 
 import json
@@ -26,6 +27,7 @@ from tandem_local.progress import Progress
 from tandem_local.stopping import StopRequested, stopping_on_signals
 
 from cluster.kubernetes import KubernetesError, run, wait_until
+from cluster.profiles import accepted, profiles, rendered
 
 ROOT = Path(__file__).parents[2]
 # As deploy/kind/cluster.yaml leads them to the cluster.
@@ -62,6 +64,11 @@ def main(
     try:
         with stopping_on_signals(), copied() as folder:
             with_build_options(folder / "skaffold.yaml", build_network, python_image)
+            run(str(folder / "deploy" / "helm" / "dependencies"))
+            for profile in profiles(folder / "skaffold.yaml"):
+                objects = rendered(folder, profile, namespace)
+                known = accepted(objects, namespace)
+                progress.say(f"profile {profile}: {len(objects)} objects, {known} of them taken by the API server")
             with developing(folder, namespace) as skaffold:
                 with progress.step("skaffold dev", "everything runs"):
                     skaffold.wait_until(lambda: watching(skaffold), seconds=FIRST_SECONDS, pause=0.2)
@@ -73,7 +80,7 @@ def main(
                     verify(folder, namespace)
     except StopRequested as request:
         raise typer.Exit(request.status) from None
-    except (ProcessFailed, KubernetesError) as failure:
+    except (ProcessFailed, KubernetesError, ValueError) as failure:
         console.print(str(failure), style="red", highlight=False, markup=False)
         raise typer.Exit(1) from None
     console.print(table)
@@ -112,8 +119,12 @@ def developing(folder: Path, namespace: str) -> Iterator[Running]:
         stop=SIGINT,
         grace=CLEAN_UP_SECONDS,
     )
-    with running_process(command) as running:
-        yield running
+    try:
+        with running_process(command) as running:
+            yield running
+    finally:
+        # Volumes outlive their release, and would know the passwords of this copy's Secrets.
+        run("kubectl", f"--namespace={namespace}", "delete", "pvc", "--selector=app.kubernetes.io/instance=infra")
 
 
 def watching(skaffold: Running) -> bool:

@@ -36,7 +36,7 @@ class Outside:
 
 @dataclass(frozen=True)
 class Installation:
-    """Both charts in a namespace: infrastructure on the node `home`, which stays, Tandem wherever there is room."""
+    """Both charts in a namespace: what keeps data on the node `home`, which stays, Tandem wherever there is room."""
 
     namespace: Namespace
     credentials: Credentials
@@ -76,6 +76,8 @@ class Installation:
             "global.apiUrl": self.api_url,
             "admin.service.nodePort": str(self.admin_port),
             "api.service.nodePort": str(self.api_port),
+            # The provider is not ours: its books, on a volume of its node, would keep it from going anywhere else.
+            "payment-sandbox.nodeSelector.kubernetes\\.io/hostname": self.home,
         }
         self._upgrade(RELEASE, "tandem", settings, *(f"--values={file}" for file in VALUES))
         self.wait_until_rolled_out()

@@ -97,6 +97,7 @@ class Run:
             shop.close(PATIENCE_SECONDS)
         outcome.requests = len(readers.looks) + sum(len(request.tries) for request in shop.requests)
         outcome.wrong += outcome.diary.fill(shop.requests, readers.looks)
+        outcome.diary.write(self.folder)
         with installation.reached() as outside:
             stage = ClusterStage(installation, outside, self.stop)
             books = partial(stage.provider_books, self.folder)

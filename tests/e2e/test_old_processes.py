@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from threading import Event
 import pytest
 from rich.console import Console
 from tandem_local.processes import Command
+from tandem_local.programs import program
 from tandem_local.progress import Progress
 from tandem_local.scenario import play
 from tandem_local.services import Wiring
@@ -24,6 +25,13 @@ from tandem_local.system import running_system
 CHECKOUT = Path(__file__).parents[2]
 # The provider's stand-in is not part of the release, and has no tables.
 OLD = {"admin", "api", "relay", "orders", "notifications", "webhooks"}
+# What the charts run on a schedule.
+SCHEDULED = (
+    ("tandem-manage", "publish_scheduled"),
+    ("tandem-manage", "clearsessions"),
+    ("tandem-manage", "oidc_cleartokens"),
+    ("tandem-worker", "purge"),
+)
 
 
 def migrations(release: Path) -> set[str]:
@@ -70,9 +78,7 @@ def with_sources(environment: Mapping[str, str], release: Path) -> dict[str, str
     return {**environment, "PYTHONPATH": os.pathsep.join(sources)}
 
 
-def test_old_processes_carry_an_order_through_on_new_tables(
-    old: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_processes_do_their_work_on_new_tables(old: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @dataclass(frozen=True)
     class OldServices(Wiring):
         """Services of the last release; migrations, rights and topics are of this one."""
@@ -88,10 +94,19 @@ def test_old_processes_carry_an_order_through_on_new_tables(
 
     with running_system(home, Progress(Console(file=sys.stderr)), stop=Event()) as system:
         play(system)
+        for command in SCHEDULED:
+            run(command, system.wiring, old)
         running = {name: command.env or {} for name, command in system.wiring.commands().items()}
 
     for name in OLD:
         assert imported_from(running[name]).is_relative_to(old), name
+
+
+def run(command: Sequence[str], wiring: Wiring, release: Path) -> None:
+    settings = wiring.admin_settings() if command[0] == "tandem-manage" else wiring.settings("tandem_purge")
+    environment = with_sources(os.environ | settings, release)
+    done = subprocess.run([program(command[0]), *command[1:]], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
 
 def imported_from(environment: Mapping[str, str]) -> Path:

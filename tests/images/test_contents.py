@@ -17,6 +17,12 @@ IMAGES = {
     "tandem-worker": (["tandem_contracts", "tandem_runtime", "tandem_tables", "tandem_worker"], 120),
     "tandem-payment-sandbox": (["payment_sandbox", "tandem_runtime"], 65),
 }
+# In a Dockerfile: what is installed, its name, where it listens, how it starts; and the back office's static files.
+OF_ONE_SERVICE = re.compile(
+    r"^# .*docs/images\.md.*|--(extra|package) \S+|^.*image\.(title|description)=.*|^EXPOSE .*|^CMD .*"
+    r"|^.*TANDEM_STATIC_ROOT.*|static(?= /image)",
+    re.MULTILINE,
+)
 image_names = pytest.mark.parametrize("name", IMAGES)
 
 
@@ -64,3 +70,9 @@ def test_all_dockerfiles_take_the_base_that_is_pinned_in_one_place() -> None:
         assert f"ARG PYTHON_IMAGE={tag}" in lines
         bases = [line.split()[1] for line in lines if line.startswith("FROM")]
         assert set(bases) == {"${PYTHON_IMAGE}", "build"}
+
+
+def test_dockerfiles_differ_in_what_is_of_one_service_only() -> None:
+    files = [OF_ONE_SERVICE.sub("", file.read_text()) for file in ROOT.glob("services/*/Dockerfile")]
+    first, *others = ([" ".join(line.split()) for line in file.splitlines() if line.strip()] for file in files)
+    assert others == [first] * (len(IMAGES) - 1)

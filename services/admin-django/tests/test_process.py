@@ -74,10 +74,10 @@ def environment(database_url: str, port: int, operations: int, key: str) -> dict
 
 @contextmanager
 def running_admin(
-    database_url: str, key: str, folder: Path, *, load_demo: bool = False, otlp: str = ""
+    database_url: str, key: str, folder: Path, *, load_demo: bool = False, **settings: str
 ) -> Iterator[Admin]:
     port, operations = free_port(), free_port()
-    env = environment(database_url, port, operations, key) | {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp}
+    env = environment(database_url, port, operations, key) | {"OTEL_EXPORTER_OTLP_ENDPOINT": ""} | settings
     if load_demo:
         manage("load_demo", env=env, logs=folder)
     argv = [program("gunicorn"), "-c", "python:tandem_admin.gunicorn", "tandem_admin.wsgi"]
@@ -209,7 +209,8 @@ def test_with_a_collector_its_traces_reach_into_the_database(
     admin_database: Database, private_key: str, tmp_path: Path
 ) -> None:
     with receiving_spans() as receiver:
-        with running_admin(admin_database.url("tandem_admin"), private_key, tmp_path, otlp=receiver.endpoint) as admin:
+        url, collector = admin_database.url("tandem_admin"), {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
+        with running_admin(url, private_key, tmp_path, **collector) as admin:
             data = {"login": "nobody@example.com", "password": "wrong"}
             with httpx.Client(
                 base_url=admin.url, headers={"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"}
@@ -230,6 +231,19 @@ def test_it_stops_when_it_is_asked_and_finishes_what_it_began(
         admin.running.wait(seconds=10)
         assert admin.running.ended == 0
     assert not [line for line in admin.lines() if line["level"] in ("error", "critical")]
+
+
+def test_an_idle_connection_is_kept_as_long_as_is_said(
+    admin_database: Database, private_key: str, tmp_path: Path
+) -> None:
+    url = admin_database.url("tandem_admin")
+    with running_admin(url, private_key, tmp_path, TANDEM_KEEP_ALIVE_SECONDS="2") as admin:
+        address = urlsplit(admin.url)
+        # Less than the default of 75.
+        with socket.create_connection((address.hostname, address.port), timeout=40) as connection:
+            connection.sendall(f"HEAD /accounts/login/ HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+            assert b"connection: keep-alive" in connection.recv(65536).lower()
+            assert connection.recv(1) == b""
 
 
 def test_with_wrong_settings_it_says_so_and_does_not_start() -> None:

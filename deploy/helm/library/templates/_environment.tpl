@@ -21,6 +21,10 @@ TANDEM_OPERATIONS_PORT: {{ .port | quote }}
 {{- if include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}
 TANDEM_KAFKA_CA_FILE: /etc/tandem/kafka/ca.crt
 {{- end }}
+{{- if include "tandem.global" (dict "root" .root "path" "postgres.caSecret") }}
+PGSSLMODE: verify-full
+PGSSLROOTCERT: /etc/tandem/postgres/ca.crt
+{{- end }}
 {{- end -}}
 
 {{/*

@@ -45,13 +45,15 @@ volumes:
   - name: tmp
     emptyDir:
       sizeLimit: {{ .values.tmpSize }}
-  {{- with include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}
-  - name: kafka-ca
+  {{- range $server := list "kafka" "postgres" }}
+  {{- with include "tandem.global" (dict "root" $.root "path" (printf "%s.caSecret" $server)) }}
+  - name: {{ $server }}-ca
     secret:
       secretName: {{ . }}
       items:
         - key: ca.crt
           path: ca.crt
+  {{- end }}
   {{- end }}
   {{- with .values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
@@ -61,10 +63,12 @@ volumes:
 {{- define "tandem.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp
-{{- if include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}
-- name: kafka-ca
-  mountPath: /etc/tandem/kafka
+{{- range $server := list "kafka" "postgres" }}
+{{- if include "tandem.global" (dict "root" $.root "path" (printf "%s.caSecret" $server)) }}
+- name: {{ $server }}-ca
+  mountPath: /etc/tandem/{{ $server }}
   readOnly: true
+{{- end }}
 {{- end }}
 {{- with .values.extraVolumeMounts }}
 {{ toYaml . }}

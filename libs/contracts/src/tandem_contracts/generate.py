@@ -1,4 +1,4 @@
-"""What is generated from the models and the registry, and committed: schemas, AsyncAPI document, tables of a page."""
+"""What is generated from the models and the registry, and committed: schemas, a document, tables, topics."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Any
 
 from tandem_contracts import asyncapi, page
 from tandem_contracts.registry import EVENT_TYPES
+from tandem_contracts.topics import TOPICS
 
 ROOT = Path(__file__).parents[4]
 SCHEMAS = Path("libs/contracts/src/tandem_contracts/schemas")
 DOCUMENT = Path("libs/contracts/asyncapi.json")
 PAGE = Path("docs/events.md")
+CHART_TOPICS = Path("deploy/helm/operators/topics.json")
 
 
 def schemas() -> dict[str, str]:
@@ -26,6 +28,21 @@ def schemas() -> dict[str, str]:
         )
         for name, event_type in EVENT_TYPES.items()
     }
+
+
+def chart_topics() -> list[dict[str, Any]]:
+    """What the chart makes KafkaTopics of; how many replicas there are, and have to acknowledge, is for its values."""
+    of_replicas = "min.insync.replicas"
+    return [
+        {
+            "name": topic.name,
+            "partitions": topic.partitions,
+            "config": {
+                name: value for name, value in topic.config(replication_factor=1).items() if name != of_replicas
+            },
+        }
+        for topic in TOPICS
+    ]
 
 
 def as_json(content: Any, *, sort_keys: bool = False) -> str:
@@ -61,4 +78,5 @@ def _files(root: Path) -> dict[Path, str]:
         **{root / SCHEMAS / name: content for name, content in schemas().items()},
         root / DOCUMENT: as_json(asyncapi.document()),
         root / PAGE: page.with_tables((root / PAGE).read_text()),
+        root / CHART_TOPICS: as_json(chart_topics()),
     }

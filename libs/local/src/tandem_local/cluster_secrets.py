@@ -18,6 +18,10 @@ def secrets_manifest(credentials: Credentials) -> str:
     def url(role: str, database: str = DATABASE) -> str:
         return database_url(POSTGRES, role, credentials.role_passwords[role], database)
 
+    def login(role: str) -> dict[str, str]:
+        """For the chart dev-infra as a URL; for an operator, which makes the role, as it wants it."""
+        return {"database-url": url(role), "username": role, "password": credentials.role_passwords[role]}
+
     django = {
         "secret-key": credentials.django_secret_key,
         "oidc-private-keys": json.dumps([{"pem": credentials.oidc_private_key}]),
@@ -30,14 +34,14 @@ def secrets_manifest(credentials: Credentials) -> str:
             "superuser-url": url(SUPERUSER, "postgres"),
             "role-passwords": json.dumps(credentials.role_passwords),
         },
-        "tandem-owner": {"database-url": url(OWNER), **django},
-        "tandem-admin": {"database-url": url("tandem_admin"), **django},
-        "tandem-api": {"database-url": url("tandem_api")},
-        "tandem-relay": {"database-url": url("tandem_relay")},
-        "tandem-orders": {"database-url": url("tandem_worker"), **payment},
-        "tandem-notifications": {"database-url": url("tandem_notifications"), "mail-url": MAIL_URL},
-        "tandem-webhooks": {"database-url": url("tandem_webhooks")},
-        "tandem-purge": {"database-url": url("tandem_purge")},
+        "tandem-owner": {**login(OWNER), **django},
+        "tandem-admin": {**login("tandem_admin"), **django},
+        "tandem-api": login("tandem_api"),
+        "tandem-relay": login("tandem_relay"),
+        "tandem-orders": {**login("tandem_worker"), **payment},
+        "tandem-notifications": {**login("tandem_notifications"), "mail-url": MAIL_URL},
+        "tandem-webhooks": login("tandem_webhooks"),
+        "tandem-purge": login("tandem_purge"),
         "tandem-payment-sandbox": payment,
         "tandem-demo": {
             "staff-password": credentials.staff_password,

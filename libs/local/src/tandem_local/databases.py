@@ -45,7 +45,6 @@ def make_template(server: str, name: str, logs: Path) -> None:
     with psycopg.connect(server, autocommit=True) as superuser:
         _execute(superuser, "DROP DATABASE IF EXISTS {}", name)  # of an attempt that failed
         _execute(superuser, "CREATE DATABASE {} OWNER {}", name, OWNER)
-        _copy_database_rights(superuser, "tandem", name)
     manage("migrate", "apply_grants", env=settings, logs=logs)
     with psycopg.connect(server, autocommit=True) as superuser:
         _execute(superuser, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)

@@ -1,4 +1,4 @@
-"""Kafka's jars, as locked: fetched once, every byte checked."""
+"""Jars, as locked: fetched once, every byte checked."""
 
 import hashlib
 import os
@@ -7,14 +7,16 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from threading import Event
 
 from tandem_local.cache import cache_home, made_once
 from tandem_local.processes import Command, run
 
-LOCK = files("tandem_local").joinpath("kafka.lock")
+KAFKA = files("tandem_local").joinpath("kafka.lock")
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class WrongChecksum(Exception):  # noqa: N818 - reads as what happened
     """A download is not what the lock says."""
 
 
-def locked_jars() -> list[Jar]:
+def locked_jars(lock: Traversable = KAFKA) -> list[Jar]:
     """What the lock file lists, in the order of the class path."""
-    return list(_parse(LOCK.read_text()))
+    return list(_parse(lock.read_text()))
 
 
 def _parse(lock: str) -> Iterator[Jar]:
@@ -45,31 +47,40 @@ def _parse(lock: str) -> Iterator[Jar]:
         yield Jar(group, artifact, version, sha256)
 
 
-def kafka_jars(logs: Path, *, stop: Event | None = None) -> list[Path]:
-    """Return the jars' paths, after fetching them if this user has not got them yet.
+def jars_of(lock: Traversable, logs: Path, *, stop: Event | None = None) -> list[Path]:
+    """Return the paths of the jars that the lock file lists, after fetching them if this user has not got them yet.
 
     $TANDEM_MAVEN_REPOSITORY names a repository to use in place of Maven Central.
     Raises ProcessFailed with what went wrong.
     """
-    if not have_jars():  # in a process of its own: a download can be stopped at once, whatever it waits for
-        argv = [sys.executable, "-m", "tandem_local.jars"]
-        run(Command(name="The download of Kafka", argv=argv, log=logs / "jars.log", grace=1), seconds=1800, stop=stop)
-    return [_directory() / jar.filename for jar in locked_jars()]
+    if not have_jars(lock):  # in a process of its own: a download can be stopped at once, whatever it waits for
+        argv = [sys.executable, "-m", "tandem_local.jars", str(lock)]
+        run(
+            Command(name=f"The download of {lock.name}", argv=argv, log=logs / "jars.log", grace=1),
+            seconds=1800,
+            stop=stop,
+        )
+    return [_directory(lock) / jar.filename for jar in locked_jars(lock)]
 
 
-def have_jars() -> bool:
-    return _directory().exists()
+def kafka_jars(logs: Path, *, stop: Event | None = None) -> list[Path]:
+    return jars_of(KAFKA, logs, stop=stop)
 
 
-def _directory() -> Path:
-    return cache_home() / f"kafka-jars-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
+def have_jars(lock: Traversable = KAFKA) -> bool:
+    return _directory(lock).exists()
 
 
-def _fetch_all(target: Path) -> None:
+def _directory(lock: Traversable) -> Path:
+    name = lock.name.removesuffix(".lock")
+    return cache_home() / f"{name}-jars-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+
+
+def _fetch_all(lock: Path, target: Path) -> None:
     # jgo writes in place and only warns of a bad checksum: it gets a directory of its own, we check and move.
     downloads = target / "downloads"
     with ThreadPoolExecutor(8) as pool:
-        for fetched in [pool.submit(_fetch, jar, downloads, target) for jar in locked_jars()]:
+        for fetched in [pool.submit(_fetch, jar, downloads, target) for jar in locked_jars(lock)]:
             fetched.result()
     shutil.rmtree(downloads)
 
@@ -87,4 +98,5 @@ def _fetch(jar: Jar, downloads: Path, target: Path) -> None:
 if __name__ == "__main__":
     from jgo.maven import MavenContext  # half a second to import, and needed once
 
-    made_once(_directory(), _fetch_all)
+    wanted = Path(sys.argv[1])
+    made_once(_directory(wanted), partial(_fetch_all, wanted))

@@ -48,11 +48,13 @@ def running_kafka(
     record: Path | None = None,
     listeners: Sequence[Listener] = (),
     member: Member | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[KafkaServer]:
     """Run Kafka with its data in `home`/kafka while the block runs; it serves when the block begins.
 
     As a `member` it is one node of a cluster, with its data in `home`/kafka-1 and so on, and serves when most of them
     run. `listeners` are further ones, for clients that are to come through a proxy; their ports are the caller's.
+    `settings` are further ones of the broker.
     `record` is a file in which this run, at low priority, notes what the next AOT cache is to be made from.
     Data and, if they are still free, ports are those of the last run in the same home. Topics are not created by use.
     Raises ProcessFailed with the end of its log, TimeoutError when another run uses the data.
@@ -63,7 +65,7 @@ def running_kafka(
         java = java_with(kafka_jars(home / "logs", stop=stop))
         if not (place / "data").exists():
             _format(place, java, stop, member)
-        node = _Node(place, java, lock, stop, record, listeners)
+        node = _Node(place, java, lock, stop, record, listeners, settings or {})
         server = node.start() if member is None else node.join(member)
         try:
             yield server
@@ -131,6 +133,7 @@ class _Node:
     stop: Event | None
     record: Path | None
     listeners: Sequence[Listener]
+    settings: Mapping[str, str]
 
     def start(self) -> KafkaServer:
         last_ports = self.place / "ports"
@@ -171,7 +174,8 @@ class _Node:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         properties = self.place / "server.properties"
-        properties.write_text(_properties(member, self.place / "data", self.listeners))
+        further = "".join(f"{setting}={value}\n" for setting, value in self.settings.items())
+        properties.write_text(_properties(member, self.place / "data", self.listeners) + further)
         flags = [f"-XX:AOTCache={self.java.aot_cache}"] if aot else []
         if self.record is not None:
             flags = ["-XX:AOTMode=record", f"-XX:AOTConfiguration={self.record}"]

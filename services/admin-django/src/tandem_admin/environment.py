@@ -28,6 +28,8 @@ class Settings(RuntimeSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     threads: int = Field(default=8, ge=1, le=128)
     graceful_seconds: int = Field(default=20, ge=1)
+    # Longer than a proxy keeps its idle connections: it must not send a request into one that we are closing.
+    keep_alive_seconds: int = Field(default=75, ge=1)
     # The proxies that may say `X-Forwarded-Proto: https`, as addresses; their number tells which client to believe.
     trusted_proxies: str = "127.0.0.1,::1"
     trusted_proxy_count: int = Field(default=0, ge=0)

@@ -58,7 +58,7 @@ accesslog = None
 graceful_timeout = SETTINGS.graceful_seconds
 # gunicorn kills a worker whose loop does not turn for so long.
 timeout = 60
-keepalive = 5
+keepalive = SETTINGS.keep_alive_seconds
 forwarded_allow_ips = SETTINGS.trusted_proxies
 # The worker touches a file there each second: in memory, since a busy disk would look like a dead worker.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn unlinks the file at once

@@ -19,6 +19,7 @@ SETTINGS = load_settings(Settings)
 
 def _database(url: str) -> dict[str, Any]:
     part = conninfo_to_dict(url)
+    further = {name: part[name] for name in part.keys() - {"dbname", "user", "password", "host", "port"}}
     limits = {
         "statement_timeout": SETTINGS.database_statement_timeout,
         "lock_timeout": SETTINGS.database_lock_timeout,
@@ -34,6 +35,7 @@ def _database(url: str) -> dict[str, Any]:
         "CONN_MAX_AGE": SETTINGS.database_connection_seconds,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            **further,  # such as sslmode
             "connect_timeout": 5,
             "tcp_user_timeout": 25_000,  # milliseconds: a database that is gone without a word is noticed
             "application_name": "tandem-admin",

@@ -2,6 +2,7 @@
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
 
 from tandem_admin.database.grants import (
     ADMIN_PREFIXES,
@@ -17,37 +18,54 @@ from tandem_admin.database.grants import (
 )
 
 
-def create_roles(superuser: psycopg.Connection, passwords: dict[str, str], database: str) -> None:
+def create_roles(creator: psycopg.Connection, passwords: dict[str, str], database: str) -> list[str]:
     """Create the roles that are missing, set their passwords, and create `database` owned by `tandem_owner`.
 
-    `superuser` must be in autocommit mode, since CREATE DATABASE runs in no transaction.
+    `creator` is a superuser's or, as clouds have it, that of a role with CREATEROLE and CREATEDB; in autocommit mode,
+    since CREATE DATABASE runs in no transaction. Returns what it was not allowed to do and the system can do without.
     """
-    known = {row[0] for row in superuser.execute("SELECT rolname FROM pg_roles")}
+    known = {row[0] for row in creator.execute("SELECT rolname FROM pg_roles")}
     for role in (OWNER, *ROLES):
         if role not in known:
-            superuser.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-        superuser.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(passwords[role]))
-        )
-    if not superuser.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
-        superuser.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(OWNER))
-        )
-    superuser.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
-    for role in ROLES:
-        superuser.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(role))
-        )
-        for group in MEMBERSHIPS.get(role, ()):
-            superuser.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role)))
+            creator.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        creator.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(passwords[role])))
+    if not creator.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+        _create_database(creator, database)
+    return [
+        complaint
+        for role, groups in MEMBERSHIPS.items()
+        for group in groups
+        if (complaint := _join(creator, role, group))
+    ]
+
+
+def _create_database(creator: psycopg.Connection, database: str) -> None:
+    owner = sql.Identifier(OWNER)
+    is_superuser = creator.info.parameter_status("is_superuser") == "on"
+    if not is_superuser:  # who gives a database away must be able to become its owner
+        creator.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE").format(owner))
+    creator.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
+    if not is_superuser:
+        creator.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(owner))
+
+
+def _join(creator: psycopg.Connection, role: str, group: str) -> str:
+    try:
+        creator.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role)))
+    except InsufficientPrivilege as error:
+        return f"{role} is no member of {group}: {error.diag.message_primary}"
+    return ""
 
 
 def apply_grants(owner: psycopg.Cursor) -> None:
-    """Take every right on the tables away and grant what `grants` says, in the caller's transaction."""
+    """Take every right away and grant what `grants` says, in the caller's transaction."""
+    database = sql.Identifier(owner.connection.info.dbname)
+    owner.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
     owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     tables = [row[0] for row in owner.fetchall()]
     for role in ROLES:
         name = sql.Identifier(role)
+        owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, name))
         owner.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(name))
         owner.execute(sql.SQL("REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {}").format(name))
         owner.execute(sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM {}").format(name))

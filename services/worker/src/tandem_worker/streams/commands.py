@@ -1,4 +1,4 @@
-"""`tandem-worker events tail`, `events of` and `lag`: looking at streams, changing nothing."""
+"""`tandem-worker events tail`, `events of` and `lag`: looking at streams. `events restore`: after a backup."""
 
 import asyncio
 import json
@@ -18,6 +18,7 @@ from tandem_worker.database import session_factory
 from tandem_worker.relay.outbox import open_outbox
 from tandem_worker.settings import Settings
 from tandem_worker.streams import lag as lags
+from tandem_worker.streams import restore as restoring
 from tandem_worker.streams import tail as tails
 from tandem_worker.streams.broker import Broker, BrokerAwayError, NoSuchTopicError, connected
 from tandem_worker.streams.presentation import stream_page
@@ -96,6 +97,39 @@ def of(
     typer.echo(asyncio.run(find()))
     if unreachable:
         fail("", *unreachable)
+
+
+@events.command()
+def restore(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is lost, and what would be done.")] = False,
+) -> None:
+    """Make the topics agree with a database that was restored to an earlier moment; the worker is stopped meanwhile.
+
+    Shows each event that was published and is lost. docs/backup-and-restore.md says what to do about them.
+    """
+    settings = load_settings(Settings)
+
+    async def work() -> restoring.Findings:
+        url = settings.database_url.get_secret_value()
+        async with connected(settings) as broker, await open_outbox(url, application=APPLICATION) as connection:
+            await restoring.stay_alone(broker, connection)
+            found = await restoring.look(broker, connection)
+            for seen in found.lost:
+                typer.echo(tails.line(seen, payload=False))
+            if not dry_run:
+                await restoring.carry_out(broker, settings, found)
+            return found
+
+    try:
+        found = asyncio.run(work())
+    except (BrokerAwayError, NoSuchTopicError) as error:
+        fail(_broker_line(settings, error))
+    except restoring.CompanyError as error:
+        fail(f"{error}: stop the worker first. Nothing was changed.")
+    counts = ", ".join(f"{found.counts[standing]} {standing}" for standing in ("lost", "due", "applied"))
+    done = "nothing was changed" if dry_run else "what is due was published again, all that was there before is deleted"
+    typer.echo(f"{counts}: {done}")
 
 
 def lag(*, topic: Topics = None, as_json: AsJson = False) -> None:

@@ -13,7 +13,7 @@ from tandem_admin.database.roles import create_roles
 
 class Command(BaseCommand):
     help = (
-        "Create the roles and the database, as the superuser of TANDEM_SUPERUSER_URL, "
+        "Create the roles and the database, as the superuser of TANDEM_SUPERUSER_URL, or one who may create both, "
         "with the passwords of TANDEM_ROLE_PASSWORDS (JSON: role to password)."
     )
     requires_system_checks: list[str] = []
@@ -26,6 +26,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "Set TANDEM_SUPERUSER_URL, and in TANDEM_ROLE_PASSWORDS a password for each of: " + ", ".join(missing)
             )
-        with psycopg.connect(url, autocommit=True) as superuser:
-            create_roles(superuser, passwords, database="tandem")
+        with psycopg.connect(url, autocommit=True) as creator:
+            complaints = create_roles(creator, passwords, database="tandem")
+        for complaint in complaints:
+            self.stderr.write(complaint)
         self.stdout.write(f"roles ready: {', '.join((OWNER, *ROLES))}")

@@ -1,0 +1,161 @@
+"""What the chart of operators declares is what the code needs: topics, database roles, and a login for each process."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tandem_admin.database.grants import MEMBERSHIPS, OWNER, ROLES
+from tandem_contracts.topics import TOPICS
+
+from charts.network import Host, Rendered
+from charts.rendering import CHARTS, refusal, rendered
+
+pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm: `make charts`")
+
+BACKUP = "postgres.backup.destination=s3://backups"
+
+
+@pytest.fixture(scope="module")
+def made(packed: Path) -> list[Any]:
+    return rendered(packed, "data", "operators", values="minimal.yaml")
+
+
+OVER = {
+    "operators.yaml alone": (),
+    # As skaffold.yaml's profile `operators` has them.
+    "skaffold": (CHARTS / "tandem" / "ci" / "dev.yaml", CHARTS.parent / "kind" / "operators.yaml"),
+}
+
+
+@pytest.fixture(scope="module", params=OVER)
+def beside(packed: Path, request: pytest.FixtureRequest) -> list[Any]:
+    """What the umbrella makes with the values for them."""
+    return rendered(packed, "tandem", "tandem", values="operators.yaml", over=OVER[request.param])
+
+
+def of_kind(objects: Iterable[Any], kind: str) -> list[Any]:
+    return [one for one in objects if one["kind"] == kind]
+
+
+@pytest.mark.parametrize(("values", "replicas"), [("minimal.yaml", 3), ("dev.yaml", 1)])
+def test_topics_are_what_the_contracts_declare(packed: Path, values: str, replicas: int) -> None:
+    topics = of_kind(rendered(packed, "data", "operators", values=values), "KafkaTopic")
+    assert {topic["metadata"]["name"]: topic["spec"] for topic in topics} == {
+        topic.name: {
+            "partitions": topic.partitions,
+            "replicas": replicas,
+            "config": topic.config(replication_factor=replicas),
+        }
+        for topic in TOPICS
+    }
+
+
+def test_topics_have_one_owner(beside: list[Any]) -> None:
+    assert not [one for one in of_kind(beside, "Job") if "topics" in one["metadata"]["name"]]
+
+
+def test_database_roles_are_those_that_rights_are_given_to(made: list[Any]) -> None:
+    (cluster,) = of_kind(made, "Cluster")
+    roles = cluster["spec"]["managed"]["roles"]
+    assert {role["name"]: tuple(role.get("inRoles", ())) for role in roles} == {
+        role: MEMBERSHIPS.get(role, ()) for role in ROLES
+    }
+    assert cluster["spec"]["bootstrap"]["initdb"]["owner"] == OWNER
+
+
+def test_the_umbrella_knows_the_operators_objects_by_their_names(made: list[Any], beside: list[Any]) -> None:
+    (cluster,), (kafka,) = of_kind(made, "Cluster"), of_kind(made, "Kafka")
+    passwords = {role["name"]: role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}
+    passwords[OWNER] = cluster["spec"]["bootstrap"]["initdb"]["secret"]["name"]
+    users = {user["metadata"]["name"] for user in of_kind(made, "KafkaUser")}
+    prefix = kafka["spec"]["entityOperator"]["userOperator"]["secretPrefix"]
+    port = kafka["spec"]["kafka"]["listeners"][0]["port"]
+    kafka_name, postgres_name = kafka["metadata"]["name"], cluster["metadata"]["name"]
+    logged_in = set()
+    for template in templates(beside):
+        plain, secret = environment(template)
+        if "TANDEM_DATABASE_URL" not in plain:  # a test of helm's
+            continue
+        role, _, server = plain["TANDEM_DATABASE_URL"].removeprefix("postgresql://").partition("@")
+        assert server == f"{postgres_name}-rw/tandem"
+        assert secret["PGPASSWORD"] == (passwords[role], "password")
+        assert plain["TANDEM_KAFKA_BOOTSTRAP_SERVERS"] == f"{kafka_name}-kafka-bootstrap:{port}"
+        if user := plain.get("TANDEM_KAFKA_USERNAME"):
+            assert secret["TANDEM_KAFKA_PASSWORD"] == (f"{prefix}{user}", "password")
+            logged_in.add(user)
+        authorities = {one["secret"]["secretName"] for one in template["volumes"] if "secret" in one}
+        assert authorities == {f"{postgres_name}-ca", f"{kafka_name}-cluster-ca-cert"}
+    assert logged_in == users
+
+
+def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
+    for one in objects:
+        match one["kind"]:
+            case "Deployment" | "Job":
+                yield one["spec"]["template"]["spec"]
+            case "CronJob":
+                yield one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
+def environment(template: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+    """What the container is told, and from which key of which Secret it has the rest."""
+    variables = template["containers"][0]["env"]
+    keys = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in variables if "valueFrom" in one}
+    plain = {one["name"]: one["value"] for one in variables if "value" in one}
+    return plain, {name: (key["name"], key["key"]) for name, key in keys.items()}
+
+
+def test_only_tandem_and_the_operator_come_in(made: list[Any], beside: list[Any]) -> None:
+    (kafka,) = of_kind(made, "Kafka")
+    listener = kafka["spec"]["kafka"]["listeners"][0]
+    # As Strimzi makes it of the listener.
+    strimzis = {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "tandem-network-policy-kafka", "namespace": "tandem"},
+        "spec": {
+            "podSelector": {"matchLabels": {"strimzi.io/cluster": "tandem", "strimzi.io/name": "tandem-kafka"}},
+            "ingress": [{"from": listener["networkPolicyPeers"], "ports": [{"port": listener["port"]}]}],
+        },
+    }
+    system = Rendered([*made, *beside, strimzis])
+    network = system.network
+    postgres = Host("postgres", "10.244.8.1", "tandem", {"cnpg.io/cluster": "tandem-postgres"})
+    broker = Host("broker", "10.244.8.2", "tandem", {"strimzi.io/cluster": "tandem", "strimzi.io/name": "tandem-kafka"})
+    operator = Host("operator", "10.244.8.3", "cnpg-system", {"app.kubernetes.io/name": "cloudnative-pg"})
+    neighbour = Host("neighbour", "10.244.8.4", "tandem", {"app": "neighbour"})
+    relay, admin = system.hosts["tandem-worker-relay"], system.hosts["tandem-admin"]
+    bucket, elsewhere = Host("bucket", "198.51.100.7"), Host("elsewhere", "198.51.100.8")
+
+    assert network.allows(relay, postgres, 5432)
+    assert network.allows(relay, broker, 9093)
+    assert network.allows(admin, postgres, 5432)
+    assert not network.allows(admin, broker, 9093)
+    assert network.allows(operator, postgres, 8000)
+    assert not network.allows(relay, postgres, 8000)
+    assert network.allows(postgres, bucket, 443)
+    assert not network.allows(postgres, elsewhere, 80)
+    assert not network.allows(neighbour, postgres, 5432)
+    assert not network.allows(neighbour, broker, 9093)
+    assert not network.allows(postgres, broker, 9093)
+    assert not network.allows(broker, postgres, 5432)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ((), "postgres.backup.destination must say where"),
+        ((BACKUP, "kafka.pools.brokers.replicas=2"), "kafka.replicationFactor is 3, and there are 2 brokers"),
+        ((BACKUP, "kafka.pools.brokers=null"), "there are 0 brokers"),
+        ((BACKUP, "postgres.recovery.enabled=true"), "postgres.recovery.folder must name"),
+        (
+            (BACKUP, "postgres.recovery.enabled=true", "postgres.recovery.folder=tandem-postgres"),
+            "two clusters' logs would mix",
+        ),
+        ((BACKUP, "postgres.roles.tandem_api.existingSecret="), "postgres.roles.tandem_api.existingSecret must name"),
+        ((BACKUP, "kafka.users.api.writez={tandem.orders}"), "writez"),
+    ],
+)
+def test_what_cannot_work_is_refused(packed: Path, changes: tuple[str, ...], said: str) -> None:
+    assert said in refusal(packed, "operators", changes)
