@@ -38,6 +38,9 @@ IGNORED = {
     "deployment-has-poddisruptionbudget": "*/bring-your-own",
 }
 
+# It reads the node's files, as its chart's README says.
+UNRESTRICTED = "DaemonSet otel-agent:"
+
 
 @dataclass
 class Case:
@@ -106,7 +109,8 @@ def judge(case: Case) -> None:
     """What is made for the newest version, by kube-score and by the Pod Security Standard of every version."""
     manifest = case.manifest(HELMS[-1], VERSIONS[-1])
     if manifest.exists():
-        case.note("Pod Security", refused_pods(manifest))
+        refused = [line for line in refused_pods(manifest).splitlines() if not line.startswith(UNRESTRICTED)]
+        case.note("Pod Security", "\n".join(refused))
         score(case, manifest)
 
 
