@@ -12,6 +12,7 @@ OASDIFF = .tools/oasdiff/oasdiff
 GO = .tools/go/pyvenv.cfg
 ACTIONLINT = .tools/actionlint/actionlint
 CHART_TOOLS = .tools/charts/kube-score
+COLLECTOR = .tools/collector/otelcol-tandem
 CHARTS_PATH = PATH="$(CURDIR)/.tools/charts:$(CURDIR)/.tools/go/bin:$$PATH"
 # Go programs, from locked packages by a locked Go. GOTOOLCHAIN: this Go and no other; GOFLAGS: whatever the user has set.
 GO_BUILD = PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 \
@@ -24,7 +25,7 @@ TARGET ?= final
 -include deploy/images/bases.env
 
 .DEFAULT_GOAL = help
-.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-streams observe-check observe-alerts lint types check format clean images test-images charts charts-generate lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
+.PHONY: help demo up shell reset test browser chaos chaos-mutants soak schemathesis bench-api bench-events bench-back-office bench-observe bench-streams observe-check observe-alerts collector-check lint types check format clean images test-images charts charts-generate lint-images image-bases kind-up kind-down secrets e2e-cluster skaffold-check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -32,7 +33,7 @@ help: ## list the targets
 demo: ## start everything and carry one order through it, then stay up until Ctrl-C (ONCE=1: end)
 	$(RUN) tandem demo $(if $(ONCE),--once)
 
-up: ## start everything and stay up until Ctrl-C (OBSERVE=1: with Prometheus and the alerts, where the machine has it)
+up: ## start everything and stay up until Ctrl-C (OBSERVE=1: with a probe that orders, and where the machine has it Prometheus with the alerts)
 	$(RUN) tandem up $(if $(OBSERVE),--observe)
 
 shell: ## a shell beside the running system, with its settings, for such as tandem-worker lag (ROLE=tandem_worker)
@@ -80,6 +81,11 @@ bench-back-office: ## measure the back office (ONLY=import ROUNDS=5 QUICK=1)
 	@$(UV) sync --frozen --inexact --quiet --group bench
 	$(RUN) python -m benchmarks.back_office $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
+bench-observe: $(COLLECTOR) ## measure what traces, logs and metrics cost; needs wrk (ONLY=placement ROUNDS=5 QUICK=1)
+	$(RUN) python -c '' # first what is always installed: it would remove what the next line adds
+	@$(UV) sync --frozen --inexact --quiet --group bench
+	$(RUN) python -m benchmarks.observe $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
+
 bench-streams: ## measure what an idle event stream costs a pod of the API (STREAMS=1000)
 	$(RUN) python -m benchmarks.streams $(if $(STREAMS),--streams $(STREAMS))
 
@@ -88,6 +94,9 @@ observe-check: ## what dashboards, alerts and runbooks ask for, against the runn
 
 observe-alerts: ## each alert fired by its fault and cleared after, a quarter of an hour; needs Prometheus (ONLY=Kafka)
 	$(RUN) python -m observability.live alerts $(if $(ONLY),--only $(ONLY))
+
+collector-check: $(COLLECTOR) ## the collectors' configurations in a real collector, and an order's trace through it
+	$(RUN) pytest -n 0 observability/tests/test_collector.py observability/tests/test_collector_logs.py tests/e2e/test_traces.py
 
 lint: ## check style, formatting, and who may import whom
 	$(RUN) ruff check
@@ -198,4 +207,11 @@ $(CHART_TOOLS): $(wildcard tools/go.* tools/kube-score/go.* tools/podsecurity/*)
 	@cd tools && $(GO_BUILD) -o $(CURDIR)/$(@D)/ helm.sh/helm/v3/cmd/helm github.com/yannh/kubeconform/cmd/kubeconform \
 	  github.com/norwoodj/helm-docs/cmd/helm-docs github.com/helm-unittest/helm-unittest/cmd/helm-unittest ./podsecurity
 	@cd tools/kube-score && $(GO_BUILD) -o $(CURDIR)/$@ github.com/zegl/kube-score/cmd/kube-score
+	@touch $@
+
+# The OpenTelemetry collector with what our configurations name: its sources made from the manifest, all from locked modules.
+$(COLLECTOR): $(wildcard tools/collector/*) $(GO)
+	@mkdir -p $(@D) && cp tools/collector/* $(@D)
+	@cd $(@D) && PATH="$(CURDIR)/.tools/go/bin:$$PATH" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false GOWORK=off \
+	  go tool builder --config builder.yaml --skip-get-modules
 	@touch $@

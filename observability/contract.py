@@ -1,4 +1,4 @@
-"""observability/metrics.yaml as what a query may name."""
+"""observability/metrics.yaml, and what others emit, as what a query may name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 METRICS = Path(__file__).with_name("metrics.yaml")
+FOREIGN = Path(__file__).with_name("foreign_metrics.yaml")
 # Every scraped series has these: Prometheus puts them on.
 TARGET_LABELS = frozenset({"job", "instance"})
 _HISTOGRAM_SERIES = {"_bucket": {"le"}, "_sum": set[str](), "_count": set[str]()}
@@ -22,6 +23,8 @@ class Metric:
     emitter: str
     values: Mapping[str, Sequence[str]]
     """All that a label may have, of those labels that say so."""
+    when: str = ""
+    """What it takes that it is emitted; empty for nothing."""
 
     def series(self) -> dict[str, frozenset[str]]:
         """The names that a query asks for, each with the labels that its series have."""
@@ -33,11 +36,25 @@ class Metric:
 
 def declared_metrics(path: Path = METRICS) -> list[Metric]:
     return [
-        Metric(entry["name"], entry["type"], frozenset(entry["labels"]), entry["emitter"], entry.get("values", {}))
+        Metric(
+            entry["name"],
+            entry["type"],
+            frozenset(entry["labels"]),
+            entry["emitter"],
+            entry.get("values", {}),
+            entry.get("when", ""),
+        )
         for entry in yaml.safe_load(path.read_text())
     ]
 
 
-def declared_series(path: Path = METRICS) -> Mapping[str, frozenset[str]]:
+def declared_series() -> Mapping[str, frozenset[str]]:
     """Every name that a query may ask for, with its labels."""
-    return {name: labels for metric in declared_metrics(path) for name, labels in metric.series().items()}
+    declared = [*declared_metrics(), *declared_metrics(FOREIGN)]
+    return {name: labels for metric in declared for name, labels in metric.series().items()}
+
+
+def not_always_there() -> frozenset[str]:
+    """Names of series that the system on one machine need not have: those of others, and those that take more."""
+    sometimes = [*declared_metrics(FOREIGN), *(metric for metric in declared_metrics() if metric.when)]
+    return frozenset(name for metric in sometimes for name in metric.series())

@@ -1,4 +1,4 @@
-"""What a query may ask for: series of metrics.yaml, and those that our recording rules make of them."""
+"""What a query may ask for: series that are declared, and those that our recording rules make of them."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache

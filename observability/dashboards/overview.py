@@ -1,5 +1,6 @@
 """Is anybody hurt, since when, where: the one page to open first."""
 
+from observability.dashboards.foundations import FOUNDATIONS
 from observability.dashboards.model import BAD, CALM, FAINT, GOOD, WARN, Dashboard, Panel, Query, Row
 
 STATE_COLOURS = {
@@ -26,11 +27,22 @@ NOW = Row(
             queries=(Query('count(ALERTS{alertname=~"Tandem.+", alertstate="firing", severity="page"}) or vector(0)'),),
         ),
         Panel(
+            title="Last test order",
+            description="Time since an order of the probe went through: it orders every minute, as a customer does.",
+            unit="s",
+            kind="stat",
+            width=4,
+            warn=120,
+            bad=300,
+            runbook="TandemProbeFailed",
+            queries=(Query("max(tandem_probe_success_age_seconds)"),),
+        ),
+        Panel(
             title="Customers' requests that fail",
             description="Share of the API's answers that are ours to answer for (5xx), over five minutes.",
             unit="percentunit",
             kind="stat",
-            width=5,
+            width=4,
             decimals=2,
             warn=0.001,
             bad=0.0144,
@@ -47,7 +59,7 @@ NOW = Row(
             " hour. An order that waits is a customer who waits.",
             unit="percentunit",
             kind="stat",
-            width=5,
+            width=4,
             decimals=2,
             warn=0.01,
             bad=0.144,
@@ -64,7 +76,7 @@ NOW = Row(
             description="Age of the oldest row of the outbox. While it rises, nothing that happens reaches anybody.",
             unit="s",
             kind="stat",
-            width=5,
+            width=4,
             warn=10,
             bad=60,
             runbook="TandemOutboxStalled",
@@ -75,7 +87,7 @@ NOW = Row(
             description="Events that no repetition can apply, and those that queue behind them. A person decides.",
             unit="short",
             kind="stat",
-            width=5,
+            width=4,
             warn=1,
             bad=20,
             runbook="TandemDeadLettersOld",
@@ -197,5 +209,5 @@ OVERVIEW = Dashboard(
     name="overview",
     title="Overview",
     description="Is anybody hurt, since when, and where? Begin here.",
-    rows=(NOW, PROMISES, ORDERS),
+    rows=(NOW, PROMISES, ORDERS, FOUNDATIONS),
 )

@@ -16,6 +16,7 @@ from observability.dashboards.model import (
     quantiles,
     rate,
 )
+from observability.dashboards.probe import PROBE
 from observability.dashboards.processes import process_row
 
 CONSUMERS = Row(
@@ -204,5 +205,5 @@ WORKER = Dashboard(
     title="Worker and consumers",
     description="What the worker does with events: orders, payments, mails, webhooks.",
     services="worker-.+",
-    rows=(CONSUMERS, PAYMENTS, MAILS, WEBHOOKS, process_row(jobs.WORKERS)),
+    rows=(CONSUMERS, PAYMENTS, MAILS, WEBHOOKS, PROBE, process_row(jobs.WORKERS)),
 )

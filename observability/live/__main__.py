@@ -24,7 +24,7 @@ from tandem_local.system import running_system
 from observability.live import check as checks
 from observability.live.alarms import play_faults
 from observability.live.client import Prometheus
-from observability.live.hurry import hurried_files
+from observability.live.hurry import FACTOR, hurried_files
 from observability.live.limits import limits_store
 from observability.live.report import show, verdict
 from observability.live.store import Store
@@ -35,6 +35,8 @@ SCRAPE_SECONDS = 1.0
 RATE_INTERVAL = "10s"
 # The rules' own pace is half a minute, and the windows of the error budget are made of what they recorded.
 SETTLE_SECONDS = 95
+# Of the hurried rules: a minute is three seconds.
+PROBE_SECONDS = 60 / FACTOR
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(width=None if sys.stdout.isatty() else 200)
@@ -71,6 +73,7 @@ def alerts(only: Annotated[str, typer.Option(help="A fault's name, or an alert's
         # Customers may ask as often as they like; visitors are counted, in the store.
         os.environ.update(NO_RATE_LIMITS | {"TANDEM_RATE_LIMIT_CATALOGUE": "6000/minute"})
         os.environ["TANDEM_RATE_LIMIT_STORE_URL"] = url
+        os.environ["TANDEM_PROBE_INTERVAL_SECONDS"] = str(PROBE_SECONDS)
         with _observed(hurry=True) as (store, prometheus):
             play(store.system)
             findings = play_faults(store, prometheus, limits, only)
@@ -93,7 +96,7 @@ def _observed(*, hurry: bool = False) -> Iterator[tuple[Store, Prometheus]]:
             home = Path(folder) / "home"
             rules = hurried_files(home / "rules") if hurry else rule_files()
             with (
-                running_system(home, Progress(Console(stderr=True)), stop=stop) as system,
+                running_system(home, Progress(Console(stderr=True)), stop=stop, probed=True) as system,
                 running_prometheus(
                     home, system.wiring.ports.operations, rules, stop=stop, scrape_seconds=SCRAPE_SECONDS
                 ) as server,

@@ -36,7 +36,8 @@ def check_expressions(prometheus: Prometheus, *, since: float, rate_interval: st
         counts = [prometheus.series_over(part, since=since, step=5) for part in asked.parts]
         silent = [part for part, count in zip(asked.parts, counts, strict=True) if not count]
         wrong = f"no data: {', '.join(silent)}" if silent else ""
-        found.append(Finding(asked.place, asked.what, str(sum(counts)), wrong))
+        shown = str(sum(counts)) if asked.parts else "not of this machine"
+        found.append(Finding(asked.place, asked.what, shown, wrong))
     return found
 
 
@@ -54,6 +55,8 @@ def _check_metric(prometheus: Prometheus, metric: Metric) -> Finding:
     jobs = {labels["job"] for labels in series}
     emitters = set() if metric.emitter.startswith((EVERY_PROCESS, "Prometheus")) else set(metric.emitter.split(", "))
     wrong = [f"{labels['job']}: {fault}" for labels in series for fault in _label_faults(metric, labels)]
+    if not series and metric.when:
+        return Finding("metrics.yaml", metric.name, f"when {metric.when}")
     if not series:
         wrong.append("nobody emits it")
     elif missing := emitters - jobs:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from observability import promql
+from observability.contract import not_always_there
 from observability.dashboards.all import DASHBOARDS
 from observability.documents import blocks
 from observability.ruleset import alerts, recordings
@@ -11,7 +12,10 @@ from observability.ruleset import alerts, recordings
 
 @dataclass(frozen=True)
 class Asked:
-    """`parts` have to have data: the expression itself or, of one that is empty while all is well, its series."""
+    """`parts` have to have data: the expression itself or, of one that is empty while all is well, its series.
+
+    There are none where all that is asked for is somebody else's, or takes more than a machine on its own.
+    """
 
     place: str
     what: str
@@ -26,7 +30,9 @@ def panels(rate_interval: str) -> Iterator[Asked]:
         for panel in dashboard.panels:
             for query in panel.queries:
                 expression = promql.filled_in(query.promql(), variables)
-                yield Asked(dashboard.uid, panel.title, expression, (expression,))
+                asked = {one.name for one in promql.selections(expression)}
+                parts = () if asked & not_always_there() else (expression,)
+                yield Asked(dashboard.uid, panel.title, expression, parts)
 
 
 def rules() -> Iterator[Asked]:
@@ -43,5 +49,6 @@ def pages() -> Iterator[Asked]:
 
 
 def _series(expression: str) -> tuple[str, ...]:
-    """The selectors of the expression, each alone."""
-    return tuple(dict.fromkeys(one.written for one in promql.selections(expression)))
+    """The selectors of the expression, each alone, of what has to be there."""
+    asked = [one.written for one in promql.selections(expression) if one.name not in not_always_there()]
+    return tuple(dict.fromkeys(asked))

@@ -19,7 +19,17 @@ from observability.live.order_faults import (
     provider_away,
     stock_tampered_with,
 )
-from observability.live.process_faults import flood, limits_away, loop_blocked, process_gone, process_restarting
+from observability.live.process_faults import (
+    flood,
+    key_ends,
+    limits_away,
+    loop_blocked,
+    probe_gone,
+    process_gone,
+    process_restarting,
+    relay_hangs,
+    schema_behind,
+)
 from observability.live.theatre import Fault
 
 
@@ -53,6 +63,14 @@ FAULTS = (
     Fault("the store of the rate limits is away", limits_away, _ticket("TandemRateLimitsOff")),
     Fault("a process is gone", process_gone, _page("TandemProcessAbsent") + _ticket("TandemTargetDown")),
     Fault("a process dies again and again", process_restarting, _ticket("TandemProcessRestarting")),
+    Fault("the relay hangs", relay_hangs, _page("TandemProbeFailed")),
+    Fault("the probe is gone", probe_gone, _ticket("TandemProbeFailed")),
+    Fault("a release begins before its schema", schema_behind, _page("TandemMigrationFailed")),
+    Fault(
+        "the signing key is old and ends",
+        key_ends,
+        _page("TandemSigningKeyOld") + _ticket("TandemSigningKeyOld"),
+    ),
     Fault("an event loop is blocked", loop_blocked, _ticket("TandemEventLoopBlocked")),
     Fault(
         "the database answers nobody, and many ask",
@@ -60,10 +78,17 @@ FAULTS = (
         _page("TandemApiAvailability", "TandemApiLatency") + _ticket("TandemApiShedsLoad", "TandemPoolExhausted"),
     ),
 )
-# The tickets of the error budgets look back for hours: the run is over before they end. promtool tests them.
+# Which no fault of one machine fires, and why not. promtool tests them.
 NOT_PLAYED: Mapping[tuple[str, str], str] = {
     **{
         (name, "ticket"): "looks back for hours"
         for name in ("TandemApiAvailability", "TandemApiLatency", "TandemEventAge", "TandemOrderCompletion")
     },
+    ("TandemMigrationFailed", "ticket"): "of a cluster: kube-state-metrics tells of its Jobs",
+    **{
+        ("TandemDiskFilling", severity): "of a cluster: the kubelet tells of its volumes"
+        for severity in ("page", "ticket")
+    },
+    ("TandemTelemetryLost", "ticket"): "of a cluster: nobody here has a collector; `make collector-check` loses spans",
+    **{("TandemCertificateEnds", severity): "without TLS there are none here" for severity in ("page", "ticket")},
 }

@@ -1,14 +1,17 @@
 """What goes wrong with processes, and what becomes of those that are asked too much."""
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from time import sleep
 
 import httpx
 
 from observability.live.theatre import Theatre
+from observability.live.traffic import wait_for
 
 FLOOD = 60
 
@@ -29,6 +32,61 @@ def process_restarting(theatre: Theatre) -> Iterator[None]:
         theatre.start("notifications")
         sleep(2)  # Prometheus reads each of them
     yield
+
+
+@contextmanager
+def relay_hangs(theatre: Theatre) -> Iterator[None]:
+    """It tells nothing of itself then; who orders sees it."""
+    with theatre.frozen("relay"):
+        yield
+
+
+@contextmanager
+def probe_gone(theatre: Theatre) -> Iterator[None]:
+    theatre.kill("probe")
+    try:
+        yield
+    finally:
+        theatre.start("probe")
+
+
+@contextmanager
+def schema_behind(theatre: Theatre) -> Iterator[None]:
+    """A release of the admin begins before its migrations are there."""
+    ((number, app, name, applied),) = theatre.store.execute(
+        "DELETE FROM django_migrations WHERE id = (SELECT max(id) FROM django_migrations WHERE app = 'orders')"
+        " RETURNING id, app, name, applied"
+    )
+    theatre.kill("admin")
+    theatre.begin("admin")
+    wait_for(lambda: readiness(theatre) == httpx.codes.SERVICE_UNAVAILABLE)
+    try:
+        yield
+    finally:
+        theatre.store.execute("INSERT INTO django_migrations VALUES (%s, %s, %s, %s)", number, app, name, applied)
+        wait_for(lambda: readiness(theatre) == httpx.codes.OK)
+
+
+@contextmanager
+def key_ends(theatre: Theatre) -> Iterator[None]:
+    """The one key that signs tokens is years old, and has an hour left."""
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    key = {"pem": theatre.store.system.credentials.oidc_private_key, "not_before": "2020-01-01T00:00:00Z"}
+    theatre.kill("admin")
+    theatre.begin("admin", TANDEM_OIDC_PRIVATE_KEYS=json.dumps([key | {"expires_at": ends.isoformat()}]))
+    try:
+        yield
+    finally:
+        theatre.kill("admin")
+        theatre.start("admin")
+
+
+def readiness(theatre: Theatre) -> int:
+    """The status of the admin's answer; 0 while there is none. In a cluster the kubelet asks."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{theatre.store.system.wiring.ports.operations['admin']}/readyz").status_code
+    except httpx.TransportError:
+        return 0
 
 
 @contextmanager

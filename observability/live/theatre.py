@@ -3,14 +3,14 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from tandem_local.logins import STAFF
 from tandem_local.processes import Running, start
 from tandem_local.scenario.browser import Browser
 from tandem_local.scenario.staff import Staff
-from tandem_local.services import SERVICES, is_ready
+from tandem_local.services import PROBE, SERVICES, is_ready
 
 from observability.live.store import Store, place_order
 
@@ -23,7 +23,7 @@ class Theatre:
         self.sku = sku
         self._parts = parts
         self.processes: dict[str, Running] = dict(
-            zip((*SERVICES, "kafka", "postgres"), store.system.processes, strict=True), limits=limits
+            zip((*SERVICES, PROBE, "kafka", "postgres"), store.system.processes, strict=True), limits=limits
         )
 
     def kill(self, name: str) -> None:
@@ -31,10 +31,15 @@ class Theatre:
         self.processes[name].stop()
 
     def start(self, name: str) -> None:
-        self.processes[name] = start(self.store.system.wiring.commands()[name])
-        self._parts.callback(self.processes[name].stop)
+        self.begin(name)
         port = self.store.system.wiring.ports.operations[name]
-        self.processes[name].wait_until(lambda: is_ready(port), seconds=60, pause=0.1)
+        self.processes[name].wait_until(lambda: is_ready(port), seconds=120, pause=0.1)
+
+    def begin(self, name: str, **settings: str) -> None:
+        """Start it, with other settings, and do not wait until it is ready."""
+        command = self.store.system.wiring.commands()[name]
+        self.processes[name] = start(replace(command, env={**(command.env or {}), **settings}))
+        self._parts.callback(self.processes[name].stop)
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:

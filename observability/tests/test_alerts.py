@@ -107,7 +107,41 @@ def pool(in_use: str) -> Series:
     return {**gauge(name, in_use, 'state="in_use"'), **gauge(name, "10x60", 'state="limit"')}
 
 
+def disk(percent: str) -> Series:
+    """Of a hundred bytes."""
+    claim = 'job="kubelet",instance="node",namespace="kafka",persistentvolumeclaim="data-0-tandem-kafka-0"'
+    return {
+        f"kubelet_volume_stats_available_bytes{{{claim}}}": percent,
+        f"kubelet_volume_stats_capacity_bytes{{{claim}}}": "100x200",
+    }
+
+
+def certificate(days: float) -> Series:
+    """Ends so many days after promtool's time began, which is 1970."""
+    return gauge("tandem_certificate_not_after_seconds", f"{days * 86400:.0f}x200", 'of="api"')
+
+
+def job(name: str, failed: int) -> Series:
+    labels = f'job="kube-state-metrics",instance="k",namespace="shop",job_name="{name}",condition="true"'
+    return {f"kube_job_failed{{{labels}}}": f"{failed}x60"}
+
+
+def probe_steps(failed: str) -> Series:
+    return gauge("tandem_probe_steps_total", failed, 'step="login",outcome="failed"')
+
+
+def lost(what: str, values: str) -> Series:
+    return {f'otelcol_{what}_total{{job="otel-gateway",instance="a"}}': values}
+
+
+def collectors(*answers: str) -> Series:
+    """Whether each of so many gateways answers."""
+    return {f'up{{job="otel-gateway",instance="{number}"}}': values for number, values in enumerate(answers)}
+
+
+PROBE = {'tandem_build_info{job="worker-probe",instance="a",service="worker-probe",version="1"}': "1x10 _x50"}
 ORDERS = {"consumer": "tandem-orders"}
+DISK = {"namespace": "kafka", "persistentvolumeclaim": "data-0-tandem-kafka-0"}
 PROCESS = {"job": "worker-orders", "instance": "a"}
 CASES = (
     Case(
@@ -338,6 +372,84 @@ CASES = (
             gauge("tandem_database_oldest_transaction_age_seconds", "0+30x60", 'kind="reading"'),  # a backup
         ),
         ({"kind": "writing"},),
+    ),
+    Case(
+        "TandemProbeFailed",
+        "page",
+        gauge("tandem_probe_success_age_seconds", "0+30x60"),
+        (gauge("tandem_probe_success_age_seconds", "0 30 60 0 30 60 90 120 150 0+0x50"),),  # an order that failed
+    ),
+    Case("TandemProbeFailed", "ticket", probe_steps("0+1x60"), (probe_steps("0 1 2 2+0x60"),)),
+    Case(
+        "TandemProbeFailed",
+        "ticket",
+        PROBE,
+        (dict.fromkeys(PROBE, "1x60"),),
+        after="25m",
+    ),
+    Case(
+        "TandemMigrationFailed",
+        "page",
+        gauge("tandem_schema_missing_migrations", "2x60"),
+        (gauge("tandem_schema_missing_migrations", "2x10 0x50"),),  # pods that waited for it
+    ),
+    Case(
+        "TandemMigrationFailed",
+        "ticket",
+        job("shop-admin-migration-7", 1) | job("shop-admin-topics", 1),
+        (job("shop-admin-migration", 0), job("nightly-report", 1)),
+        (
+            {"namespace": "shop", "job_name": "shop-admin-migration-7"},
+            {"namespace": "shop", "job_name": "shop-admin-topics"},
+        ),
+    ),
+    *(
+        Case(
+            "TandemTelemetryLost",
+            "ticket",
+            lost(what, "0x5 1+1x60"),
+            (lost(what, "7x60"),),  # lost long ago
+            ({"job": "otel-gateway"},),
+        )
+        for what in (
+            "receiver_refused_spans",
+            "exporter_send_failed_spans",
+            "exporter_send_failed_log_records",
+            "exporter_enqueue_failed_spans",
+            "processor_tail_sampling_sampling_trace_dropped_too_early",
+        )
+    ),
+    Case(
+        "TandemTelemetryLost",
+        "ticket",
+        collectors("1x10 0x60", "1x10 _x60"),
+        (collectors("1x10 0x60", "1x60"),),  # the other one answers
+        ({"job": "otel-gateway"},),
+        after="25m",
+    ),
+    Case("TandemDiskFilling", "page", disk("4x60"), (disk("6x60"), disk("30-1x10 20x50")), (DISK,)),
+    Case("TandemDiskFilling", "ticket", disk("18x60"), (disk("25x60"), disk("18x20 40x40")), (DISK,)),
+    Case("TandemCertificateEnds", "page", certificate(1), (certificate(3),), ({"of": "api"},)),
+    Case("TandemCertificateEnds", "ticket", certificate(13), (certificate(15),), ({"of": "api"},), after="90m"),
+    Case(
+        "TandemSigningKeyOld",
+        "page",
+        gauge("tandem_signing_key_left_seconds", "90000-30x200"),
+        (
+            gauge("tandem_signing_key_left_seconds", " ".join(["Inf"] * 200)),
+            gauge("tandem_signing_key_left_seconds", "200000-30x60"),
+        ),
+        after="80m",
+    ),
+    Case(
+        "TandemSigningKeyOld",
+        "ticket",
+        gauge("tandem_signing_key_age_seconds", "15552001+30x200"),
+        (
+            gauge("tandem_signing_key_age_seconds", " ".join(["NaN"] * 200)),
+            gauge("tandem_signing_key_age_seconds", "86400+30x200"),
+        ),
+        after="90m",
     ),
 )
 

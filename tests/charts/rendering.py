@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 CHARTS = Path(__file__).parents[2] / "deploy" / "helm"
-NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra", "operators")
+NAMES = ("admin", "api", "worker", "payment-sandbox", "tandem", "dev-infra", "dev-observability", "operators")
 KUBERNETES = "1.34.0"
 # As which the tests pack them.
 VERSION = "1.2.3"

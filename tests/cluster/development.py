@@ -27,7 +27,7 @@ from tandem_local.progress import Progress
 from tandem_local.stopping import StopRequested, stopping_on_signals
 
 from cluster.kubernetes import KubernetesError, run, wait_until
-from cluster.profiles import profiles, rendered
+from cluster.profiles import accepted, profiles, rendered
 
 ROOT = Path(__file__).parents[2]
 # As deploy/kind/cluster.yaml leads them to the cluster.
@@ -66,7 +66,9 @@ def main(
             with_build_options(folder / "skaffold.yaml", build_network, python_image)
             run(str(folder / "deploy" / "helm" / "dependencies"))
             for profile in profiles(folder / "skaffold.yaml"):
-                progress.say(f"profile {profile}: {len(rendered(folder, profile))} objects")
+                objects = rendered(folder, profile, namespace)
+                known = accepted(objects, namespace)
+                progress.say(f"profile {profile}: {len(objects)} objects, {known} of them taken by the API server")
             with developing(folder, namespace) as skaffold:
                 with progress.step("skaffold dev", "everything runs"):
                     skaffold.wait_until(lambda: watching(skaffold), seconds=FIRST_SECONDS, pause=0.2)
@@ -117,8 +119,12 @@ def developing(folder: Path, namespace: str) -> Iterator[Running]:
         stop=SIGINT,
         grace=CLEAN_UP_SECONDS,
     )
-    with running_process(command) as running:
-        yield running
+    try:
+        with running_process(command) as running:
+            yield running
+    finally:
+        # Volumes outlive their release, and would know the passwords of this copy's Secrets.
+        run("kubectl", f"--namespace={namespace}", "delete", "pvc", "--selector=app.kubernetes.io/instance=infra")
 
 
 def watching(skaffold: Running) -> bool:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from kafka import KafkaAdminClient
 from kafka.admin import UserScramCredentialUpsertion
+from prometheus_client import REGISTRY
 from tandem_api.feed.source import open_source
 from tandem_contracts.topics import ORDERS
 from tandem_local.kafka import Listener, running_kafka
@@ -22,6 +23,7 @@ from tandem_local.ports import free_port
 from tandem_local.programs import program
 from tandem_runtime.kafka import KafkaSettings
 from tandem_worker.relay.broker import running_producer
+from tandem_worker.relay.certificates import look_at_certificates
 
 USER, PASSWORD = "tandem", "correct horse battery staple"
 
@@ -116,6 +118,15 @@ async def test_the_admin_the_relay_and_the_api_come_in(access: dict[str, str]) -
                 pass
 
     assert [record.value for record in records] == [b"an event"]
+
+
+async def test_the_relay_sees_when_certificates_end(access: dict[str, str]) -> None:
+    await look_at_certificates(settings(access))
+
+    for of in ("kafka_authority", "kafka_broker"):
+        ends = REGISTRY.get_sample_value("tandem_certificate_not_after_seconds", {"of": of})
+        assert ends is not None
+        assert timedelta() < datetime.fromtimestamp(ends, UTC) - datetime.now(UTC) <= timedelta(days=1)
 
 
 async def test_who_does_not_trust_the_authority_stays_outside(access: dict[str, str]) -> None:

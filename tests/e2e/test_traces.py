@@ -4,7 +4,8 @@ import sys
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -16,8 +17,10 @@ from tandem_local.logins import CUSTOMER
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import ADDRESS, Customer, log_in
 from tandem_local.scenario.partner import partner_token, register_partner
-from tandem_local.spans import Span
+from tandem_local.spans import Span, SpanStore, receiving_spans
 from tandem_local.system import System, running_system
+
+from observability.live.collectors import PROGRAM, running_collectors
 
 PATIENCE_SECONDS = 30.0
 QUIET_SECONDS = 2.0
@@ -67,18 +70,41 @@ def tree(spans: Sequence[Span]) -> str:
     return "\n".join(lines("", 0))
 
 
-def whole_trace(system: System, trace_id: str) -> list[Span]:
+def whole_trace(spans: SpanStore, trace_id: str) -> list[Span]:
     """The trace once it is as it should be, or there was time enough, and nothing more comes."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while tree(system.spans.trace(trace_id)) != TREE.strip() and time.monotonic() < deadline:
+    while tree(spans.trace(trace_id)) != TREE.strip() and time.monotonic() < deadline:
         time.sleep(0.2)
     time.sleep(QUIET_SECONDS)
-    return system.spans.trace(trace_id)
+    return spans.trace(trace_id)
 
 
-def test_an_order_s_trace_leads_from_the_request_to_the_mail_and_the_webhook(home: Path) -> None:
+@contextmanager
+def through_collectors(home: Path) -> Iterator[tuple[System, SpanStore]]:
+    """The system whose spans pass an agent, and the gateways that share them."""
+    if not PROGRAM.exists():
+        pytest.skip("there is no collector: `make collector-check` builds it")
+    home.mkdir()
+    with (
+        receiving_spans() as kept,
+        running_collectors(home, kept.endpoint, gateways=2, kept_percent=100) as collectors,
+        running_system(home, Progress(Console(file=sys.stderr)), stop=Event(), traces=collectors.endpoint) as system,
+    ):
+        yield system, kept.spans
+
+
+@contextmanager
+def directly(home: Path) -> Iterator[tuple[System, SpanStore]]:
+    with running_system(home, Progress(Console(file=sys.stderr)), stop=Event()) as system:
+        yield system, system.spans
+
+
+@pytest.mark.parametrize("way", [directly, through_collectors])
+def test_an_order_s_trace_leads_from_the_request_to_the_mail_and_the_webhook(
+    home: Path, way: Callable[[Path], AbstractContextManager[tuple[System, SpanStore]]]
+) -> None:
     receiver = Receiver()
-    with receiver.serving(), running_system(home, Progress(Console(file=sys.stderr)), stop=Event()) as system:
+    with receiver.serving(), way(home) as (system, arrived):
         with httpx.Client(base_url=f"{system.api_url}/v1/webhooks/") as partner:
             token = partner_token(system, *register_partner(system, "Parcels", ["webhooks:manage", "orders:status"]))
             partner.headers["Authorization"] = f"Bearer {token}"
@@ -90,8 +116,8 @@ def test_an_order_s_trace_leads_from_the_request_to_the_mail_and_the_webhook(hom
             order_id, trace_id = customer.place_order({products[0]["sku"]: 1})
             with customer.following(order_id) as entries:
                 assert "paid" in (entry.state for entry in entries)
-        spans = whole_trace(system, trace_id)
-        everything = system.spans.all()
+        spans = whole_trace(arrived, trace_id)
+        everything = arrived.all()
 
     assert tree(spans) == TREE.strip()
     assert_nothing_secret(everything, token, system.credentials.customer_password, system.credentials.staff_password)

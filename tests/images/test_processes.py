@@ -13,7 +13,7 @@ from tandem_local.credentials import kept_credentials
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
 from tandem_local.programs import OWNER
-from tandem_local.services import PUBLIC, SERVICES, Ports, Wiring, is_ready
+from tandem_local.services import PROBE, PUBLIC, SERVICES, Ports, Wiring, is_ready
 
 IMAGES = {"admin": "tandem-admin", "api": "tandem-api", "payment": "tandem-payment-sandbox"}
 GRACE = 20
@@ -45,7 +45,7 @@ class Stage:
 
 @pytest.fixture
 def stage(tag: str, database: Database, kafka_server: str, tmp_path: Path) -> Stage:
-    ports = Ports({name: free_port() for name in PUBLIC}, {name: free_port() for name in SERVICES})
+    ports = Ports({name: free_port() for name in PUBLIC}, {name: free_port() for name in (*SERVICES, PROBE)})
     credentials = kept_credentials(tmp_path / "secrets.json")
     # Its folders are those in the container: /tmp is what can be written there.
     wiring = Wiring(Path("/tmp"), ports, credentials, traces="", postgres=database.server, kafka=kafka_server)

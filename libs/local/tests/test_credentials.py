@@ -4,6 +4,20 @@ from pathlib import Path
 from tandem_local.credentials import kept_credentials
 
 
+def test_a_file_of_an_earlier_release_gets_the_secrets_that_are_newer(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    first = kept_credentials(file)
+    older = json.loads(file.read_text())
+    del older["probe_client_secret"]
+    file.write_text(json.dumps(older))
+
+    renewed = kept_credentials(file)
+
+    assert renewed.probe_client_secret
+    assert kept_credentials(file) == renewed
+    assert renewed.payment_api_key == first.payment_api_key
+
+
 def test_credentials_are_kept_and_a_new_role_gets_a_password_beside_them(tmp_path: Path) -> None:
     file = tmp_path / "secrets.json"
     first = kept_credentials(file)

@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 Run = Callable[..., Any]  # the fixture of conftest: code, environment -> Finished
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -12,7 +14,7 @@ import logging, time, structlog
 from opentelemetry.trace import SpanKind
 from tandem_runtime.logs import configure_logging
 from tandem_runtime.settings import RuntimeSettings
-from tandem_runtime.tracing import configure_tracing, context_from, trace_headers, tracer
+from tandem_runtime.tracing import caused_by, configure_tracing, context_from, trace_headers, tracer
 configure_logging("demo", RuntimeSettings())
 log = structlog.get_logger()
 """
@@ -52,6 +54,19 @@ def test_a_query_outside_of_any_request_begins_no_trace(run: Run, collector: Any
     assert [span.name for span in collector.spans] == ["request"]
 
 
+@pytest.mark.parametrize(("disabled", "traced"), [("", True), ("redis", True), ("redis, psycopg", False)])
+def test_statements_have_spans_unless_they_are_switched_off(
+    run: Run, collector: Any, disabled: str, traced: bool
+) -> None:
+    code = SETUP + (
+        "from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor\n"
+        'with configure_tracing("demo"):\n'
+        '    log.info("state", traced=PsycopgInstrumentor().is_instrumented_by_opentelemetry)\n'
+    )
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": disabled}
+    assert run(code, **settings).lines[-1]["traced"] is traced
+
+
 def test_without_an_endpoint_the_sdk_is_not_even_imported(run: Run) -> None:
     code = SETUP + (
         "import sys, threading\n"
@@ -76,6 +91,28 @@ def test_a_trace_goes_on_through_headers(run: Run, collector: Any) -> None:
     spans = {span.name: span for span in collector.spans}
     assert spans["process"].trace_id == spans["request"].trace_id
     assert spans["process"].parent_span_id == spans["request"].span_id
+
+
+FOLLOW = """
+with configure_tracing("demo", link_causes=True):
+    with tracer().start_as_current_span("request"):
+        stored = trace_headers()
+    with tracer().start_as_current_span("process", kind=SpanKind.CONSUMER, **caused_by(stored)): pass
+    with tracer().start_as_current_span("send mail", kind=SpanKind.CLIENT, **caused_by(stored)): pass
+    with tracer().start_as_current_span("unseen", **caused_by({"traceparent": stored["traceparent"][:-2] + "00"})): pass
+"""
+
+
+def test_what_an_event_causes_is_linked_to_it_where_that_is_wanted(run: Run, collector: Any) -> None:
+    run(SETUP + FOLLOW, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
+    spans = {span.name: span for span in collector.spans}
+
+    assert spans.keys() == {"request", "process", "send mail"}
+    for name in ("process", "send mail"):
+        (link,) = spans[name].links
+        assert (link.trace_id, link.span_id) == (spans["request"].trace_id, spans["request"].span_id)
+        assert spans[name].trace_id != spans["request"].trace_id
+        assert spans[name].parent_span_id == b""
 
 
 def test_headers_that_are_malformed_or_missing_give_an_empty_context(run: Run) -> None:

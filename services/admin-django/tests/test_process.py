@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from tandem_admin.identity.metrics import SIGNING_KEY_AGE, SIGNING_KEY_LEFT
+from tandem_admin.readiness import MISSING_MIGRATIONS
 from tandem_local.databases import Database
 from tandem_local.ports import free_port
 from tandem_local.processes import Command, Running, running_process
@@ -129,7 +131,8 @@ def test_it_counts_requests_by_route(admin: Admin) -> None:
 
 def test_its_metrics_are_declared() -> None:
     registry = CollectorRegistry()
-    for metric in (http_metrics.REQUEST_DURATION, metrics.BUILD_INFO):
+    ours = (MISSING_MIGRATIONS, SIGNING_KEY_AGE, SIGNING_KEY_LEFT)
+    for metric in (http_metrics.REQUEST_DURATION, metrics.BUILD_INFO, *ours):
         registry.register(metric)
     assert undeclared(registry, CONTRACT) == []
 
@@ -180,6 +183,9 @@ def test_a_schema_that_lacks_a_migration_is_not_ready(
         superuser.execute("DELETE FROM django_migrations WHERE app = 'orders'")
     with running_admin(database.url("tandem_admin"), private_key, tmp_path) as admin:
         assert "orders" in httpx.get(f"{admin.operations}/readyz").json()["reasons"]["database"]
+        exposed = httpx.get(f"{admin.operations}/metrics").text
+    (missing,) = re.findall(r"^tandem_schema_missing_migrations (\S+)$", exposed, re.MULTILINE)
+    assert float(missing) > 0
 
 
 def test_a_code_that_is_used_twice_at_once_is_good_for_one(

@@ -1,6 +1,7 @@
 """Exchanging the key that signs tokens, without a moment in which a token cannot be verified."""
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -13,6 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from pydantic import SecretStr, ValidationError
+from tandem_admin.identity import metrics
 from tandem_admin.identity.management.commands import rotate_signing_keys
 from tandem_admin.identity.signing_keys import SigningKey, new_key, rotated
 
@@ -90,6 +92,24 @@ def test_the_command_prints_what_the_setting_takes(
     assert read[-1].pem != first.pem
     assert all("expires_at" in key for key in printed[:-1])
     assert "expires_at" not in printed[-1]
+
+
+def test_age_and_end_of_the_keys_are_measured(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch, first: SigningKey, both: tuple[SigningKey, ...]
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: NOW + 3 * HOUR)
+    configure(settings, both)
+    assert (metrics.signing_key_age(), metrics.signing_key_left()) == (2 * 3600, math.inf)
+
+    ending = both[1].model_copy(update={"expires_at": NOW + 5 * HOUR})
+    configure(settings, (both[0], ending))
+    assert metrics.signing_key_left() == 2 * 3600
+
+    configure(settings, (first,))
+    assert math.isnan(metrics.signing_key_age())
+    configure(settings, ())
+    assert math.isnan(metrics.signing_key_age())
+    assert metrics.signing_key_left() == 0
 
 
 def test_a_key_that_ends_before_it_begins_is_refused() -> None:

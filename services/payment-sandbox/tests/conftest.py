@@ -39,6 +39,8 @@ class Provider:
             )
         self.operations = f"http://127.0.0.1:{self.said('operations port open')['port']}"
         self.url = str(self.said("Uvicorn running on")["event"]).split()[3]
+        while httpx.get(f"{self.operations}/readyz").status_code != httpx.codes.OK:  # the line comes before it listens
+            time.sleep(0.01)
         self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {API_KEY}"}, timeout=10)
 
     def said(self, event: str) -> dict[str, Any]:

@@ -45,11 +45,11 @@ def test_it_logs_what_it_did_with_the_callers_trace_and_no_secret(run: Any, tmp_
     with run(tmp_path / "payments.db", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9") as provider:
         provider.client.headers["traceparent"] = f"00-{trace_id}-b7ad6b7169203331-01"
         provider.pay(2490, reference="o-1", payment_token="tok_secret")
-        took = provider.said("take payment")
+        took = provider.said("money moved")
         asked = provider.said("request")
         assert provider.end(signal.SIGTERM) == 0
         everything = provider.everything_said()
-    assert (took["amount"], took["currency"], took["reference"], took["status"]) == (2490, "EUR", "o-1", "captured")
+    assert (took["amount"], took["currency"], took["reference"], took["state"]) == (2490, "EUR", "o-1", "captured")
     assert took["trace_id"] == asked["trace_id"] == trace_id
     assert (asked["method"], asked["path"], asked["status"]) == ("POST", "/v1/payments", 201)
     assert "Finished server process" in everything

@@ -33,6 +33,7 @@ def test_every_metric_is_declared() -> None:
         ("orders", "tandem_worker"),
         ("notifications", "tandem_notifications"),
         ("webhooks", "tandem_webhooks"),
+        ("probe", "tandem_api"),  # reads none of the database's settings
     ],
 )
 async def test_a_role_becomes_ready_serves_its_metrics_and_stops_on_sigterm(
@@ -52,6 +53,10 @@ async def test_a_role_becomes_ready_serves_its_metrics_and_stops_on_sigterm(
             "TANDEM_PAYMENT_URL": "http://127.0.0.1:9",
             "TANDEM_PAYMENT_API_KEY": "key",
             "TANDEM_MAIL_URL": "smtp://127.0.0.1:9",
+            "TANDEM_ADMIN_URL": "http://127.0.0.1:9",
+            "TANDEM_API_URL": "http://127.0.0.1:9",
+            "TANDEM_PROBE_CLIENT_SECRET": "secret",
+            "TANDEM_PROBE_PAYMENT_TOKEN": "tok",
         },
         stdout=asyncio.subprocess.DEVNULL,
     )

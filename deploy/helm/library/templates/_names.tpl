@@ -23,7 +23,8 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "tandem.labels" -}}
 {{ include "tandem.selector" . }}
 app.kubernetes.io/part-of: tandem
-app.kubernetes.io/version: {{ include "tandem.version" . | quote }}
+{{- /* A tag may be longer than a label, such as skaffold's digests. */}}
+app.kubernetes.io/version: {{ include "tandem.version" . | trunc 63 | trimAll "-_." | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- with .root.Values.commonLabels }}

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -26,15 +26,17 @@ class Credentials:
     staff_password: str
     customer_password: str
     role_passwords: dict[str, str]
+    probe_client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
 
 def kept_credentials(file: Path) -> Credentials:
     """Return the credentials in the file, which is made, readable by its owner only, if it is not there."""
     if not file.exists():
         return _keep(file, _generate())
-    kept = Credentials(**json.loads(file.read_text()))
+    written = json.loads(file.read_text())
+    kept = Credentials(**written)
     missing = [role for role in HOLDERS if role not in kept.role_passwords]  # roles that are newer than the file
-    if not missing:
+    if asdict(kept) == written and not missing:
         return kept
     return _keep(file, replace(kept, role_passwords=kept.role_passwords | _role_passwords(missing)))
 

@@ -56,10 +56,10 @@ def demo(
 @app.command()
 def up(
     home: Home = HOME,
-    observe: Annotated[bool, typer.Option("--observe", help="With Prometheus and the alerts.")] = False,
+    observe: Annotated[bool, typer.Option("--observe", help="With the probe, Prometheus and the alerts.")] = False,
 ) -> None:
     """Start everything and stay up until Ctrl-C."""
-    _run(home, _stay_up_observed if observe else _stay_up)
+    _run(home, _stay_up_observed if observe else _stay_up, probed=observe)
 
 
 @app.command("exec", context_settings={"allow_interspersed_args": False})
@@ -100,13 +100,16 @@ def reset(home: Home = HOME) -> None:
     console.print(f"removed {home}")
 
 
-def _run(home: Path, use: Callable[[System], None]) -> None:
+def _run(home: Path, use: Callable[[System], None], *, probed: bool = False) -> None:
     """Run the system and use it; end this process with a status that says how it went."""
     progress = Progress(console)
     status = 0
     with _alone(home):
         try:
-            with stopping_on_signals() as stop, running_system(home.resolve(), progress, stop=stop) as system:
+            with (
+                stopping_on_signals() as stop,
+                running_system(home.resolve(), progress, stop=stop, probed=probed) as system,
+            ):
                 _tell_failures(system, use)
         except StopRequested as request:
             status = request.status

@@ -23,6 +23,7 @@ JOBS = {
     "notifications": "worker-notifications",
     "webhooks": "worker-webhooks",
     "payment": "payment-sandbox",
+    "probe": "worker-probe",
 }
 SCRAPE_SECONDS = 5.0
 

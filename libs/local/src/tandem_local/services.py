@@ -14,6 +14,8 @@ from tandem_local.programs import database_url, program
 
 DATABASE = "tandem"
 SERVICES = ("admin", "api", "relay", "orders", "notifications", "webhooks", "payment")
+# Runs where somebody looks at what it measures.
+PROBE = "probe"
 PUBLIC = ("admin", "api", "payment")
 # For tests and load, in which a handful of customers act as a town does.
 NO_RATE_LIMITS = {f"TANDEM_RATE_LIMIT_{name}": "" for name in ("CATALOGUE", "READS", "WRITES", "STREAMS")}
@@ -37,7 +39,7 @@ def kept_ports(file: Path) -> Ports:
     def choose(kind: str, names: tuple[str, ...]) -> dict[str, int]:
         return {name: free_port(last.get(kind, {}).get(name)) for name in names}
 
-    ports = {"public": choose("public", PUBLIC), "operations": choose("operations", SERVICES)}
+    ports = {"public": choose("public", PUBLIC), "operations": choose("operations", (*SERVICES, PROBE))}
     file.write_text(json.dumps(ports, indent=2))
     return Ports(**ports)
 
@@ -116,8 +118,15 @@ class Wiring:
         """What accepts addresses of webhooks, or sends there: a partner's server may run on this machine too."""
         return {"TANDEM_WEBHOOKS_ALLOW_LOOPBACK": "true"}
 
+    def probe_settings(self) -> dict[str, str]:
+        """What registers the probe, and what it logs in and pays with."""
+        return {
+            "TANDEM_PROBE_CLIENT_SECRET": self.credentials.probe_client_secret,
+            "TANDEM_PROBE_PAYMENT_TOKEN": "tok_visa",
+        }
+
     def commands(self) -> dict[str, Command]:
-        """The services' commands by name."""
+        """The commands of services and probe by name."""
         provider = self.provider_settings()
         sandbox = {
             "TANDEM_PAYMENT_API_KEY": self.credentials.payment_api_key,
@@ -138,6 +147,7 @@ class Wiring:
                 "webhooks", ["tandem-worker", "webhooks"], self.settings("tandem_webhooks") | self.webhook_settings()
             ),
             "payment": self._command("payment", ["payment-sandbox"], self.settings() | sandbox),
+            PROBE: self._command(PROBE, ["tandem-worker", "probe"], self.settings() | self.probe_settings()),
         }
 
     def _command(self, name: str, argv: list[str], settings: dict[str, str]) -> Command:

@@ -17,25 +17,20 @@ from tandem_local.postgres import PostgresServer, running_postgres
 from tandem_local.processes import Command, ProcessFailed, Running, start
 from tandem_local.programs import OWNER, manage
 from tandem_local.progress import Progress
-from tandem_local.services import SERVICES, Wiring, is_ready, kept_ports
+from tandem_local.services import PROBE, Wiring, is_ready, kept_ports
 from tandem_local.side_by_side import side_by_side
 from tandem_local.spans import SpanStore, receiving_spans
 
-TITLES = dict(
-    zip(
-        SERVICES,
-        (
-            "Admin",
-            "API",
-            "Worker: relay",
-            "Worker: orders",
-            "Worker: notifications",
-            "Worker: webhooks",
-            "Payment sandbox",
-        ),
-        strict=True,
-    )
-)
+TITLES = {
+    "admin": "Admin",
+    "api": "API",
+    "relay": "Worker: relay",
+    "orders": "Worker: orders",
+    "notifications": "Worker: notifications",
+    "webhooks": "Worker: webhooks",
+    "payment": "Payment sandbox",
+    PROBE: "Worker: probe",
+}
 
 
 @dataclass(frozen=True)
@@ -61,16 +56,21 @@ class System:
 
 
 @contextmanager
-def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[System]:
+def running_system(
+    home: Path, progress: Progress, *, stop: Event, probed: bool = False, traces: str = ""
+) -> Iterator[System]:
     """Run the system with its data in `home` while the block runs; every part is ready when the block begins.
 
+    `probed`: with the probe, which orders every minute. `traces`: an OTLP endpoint to which its processes send their
+    spans, instead of to this process.
     Raises ProcessFailed when a part does not start, Interrupted soon after `stop` is set. Sets `stop` when it ends.
     """
     home.mkdir(parents=True, exist_ok=True)
     ports = kept_ports(home / "ports.json")
     credentials = kept_credentials(home / "secrets.json")
-    with receiving_spans() as traces, ExitStack() as parts:
-        start_up = _StartUp(Wiring(home, ports, credentials, traces.endpoint), progress, stop, parts)
+    with receiving_spans() as receiver, ExitStack() as parts:
+        wiring = Wiring(home, ports, credentials, traces or receiver.endpoint)
+        start_up = _StartUp(wiring, progress, stop, parts, probed)
         try:
             processes, wiring = start_up.everything()
             progress.say(f"[dim]{progress.elapsed:6.1f} s[/]  [bold green]everything is ready[/]")
@@ -79,7 +79,7 @@ def running_system(home: Path, progress: Progress, *, stop: Event) -> Iterator[S
                 api_url=ports.url("api"),
                 payment_url=ports.url("payment"),
                 credentials=credentials,
-                spans=traces.spans,
+                spans=receiver.spans,
                 progress=progress,
                 logs=home / "logs",
                 processes=processes,
@@ -102,6 +102,7 @@ class _StartUp:
     progress: Progress
     stop: Event
     parts: ExitStack
+    probed: bool
 
     def everything(self) -> tuple[tuple[Running, ...], Wiring]:
         """Start all parts; returns them when each is ready: services, Kafka, Postgres. And how they find each other."""
@@ -144,6 +145,8 @@ class _StartUp:
         self.parts.push(services)
         tasks: list[Callable[[], None]] = [partial(self._store, wiring)]
         for name, command in wiring.commands().items():
+            if name == PROBE and not self.probed:
+                continue
             tasks.append(partial(self._service, services.start(command), name, wiring.ports.operations[name]))
         side_by_side(tasks, stop=self.stop)
         return services.running
@@ -154,7 +157,8 @@ class _StartUp:
 
     def _store(self, wiring: Wiring) -> None:
         with self.progress.step("Postgres", "catalogue and logins of the demo"):
-            self._manage(wiring.admin_settings() | wiring.demo_settings(), "load_demo")
+            commands = ("load_demo", "register_probe") if self.probed else ("load_demo",)
+            self._manage(wiring.admin_settings() | wiring.demo_settings() | wiring.probe_settings(), *commands)
 
     def _manage(self, settings: dict[str, str], *commands: str) -> None:
         manage(*commands, env=settings, logs=self.wiring.home / "logs", stop=self.stop)

@@ -22,6 +22,8 @@ REQUEST_DURATION = Histogram(
     buckets=LATENCY_BUCKETS,
 )
 
+# The route of a request that no route serves.
+UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -60,7 +62,7 @@ class HttpMetrics:
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        route = self._route_template(scope) or "unmatched"
+        route = self._route_template(scope) or UNMATCHED
         REQUEST_DURATION.labels(method, route, str(status)).observe(seconds, exemplar=exemplar())
 
 

@@ -135,5 +135,6 @@ def _redact(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDic
 
 
 def _order(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+    """What every line has comes first; what is not known is not in it."""
     first = {key: fields.pop(key) for key in _LEADING if key in fields}
-    return first | dict(fields)
+    return first | {key: value for key, value in fields.items() if value is not None}

@@ -5,6 +5,7 @@ from importlib import metadata
 from itertools import product
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from prometheus_client import Counter, Gauge, Histogram
 
 # Seconds: from a cached read to a client's patience.
@@ -30,9 +31,12 @@ def from_zero(metric: Counter | Gauge | Histogram, values: Mapping[str, Sequence
         metric.labels(**dict(zip(values, combination, strict=True)))
 
 
-def exemplar() -> dict[str, str] | None:
-    """Return the current span's ids for `observe(..., exemplar=...)`, or None when no trace will show them."""
-    context = trace.get_current_span().get_span_context()
+def exemplar(of: Context | None = None) -> dict[str, str] | None:
+    """Return the ids of the span in `of`, else of the current one, for `observe(..., exemplar=...)`.
+
+    None when no trace will show them.
+    """
+    context = trace.get_current_span(of).get_span_context()
     if not (context.is_valid and context.trace_flags.sampled):
         return None
     return {"trace_id": trace.format_trace_id(context.trace_id), "span_id": trace.format_span_id(context.span_id)}

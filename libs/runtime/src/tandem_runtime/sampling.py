@@ -9,7 +9,7 @@ from opentelemetry.util.types import Attributes
 
 
 class EntrySampler(Sampler):
-    """A trace begins where work comes in, never with an outgoing call.
+    """A trace begins where work comes in, never with an outgoing call that nothing caused.
 
     Otherwise every query of a polling loop, of which there are hundreds a second, is a trace of its own.
     Everything else is left to `inner` (by default: all).
@@ -29,7 +29,7 @@ class EntrySampler(Sampler):
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         begins = not get_current_span(parent_context).get_span_context().is_valid
-        if begins and kind is SpanKind.CLIENT:
+        if begins and kind is SpanKind.CLIENT and not links:
             return SamplingResult(Decision.DROP)
         return self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypedDict
 
 import structlog
 from opentelemetry import propagate, trace
@@ -23,6 +23,22 @@ log = structlog.get_logger()
 _w3c = TraceContextTextMapPropagator()
 # The last field of a traceparent; of its bits only the lowest one matters here, and the next is in use.
 _SAMPLED_FLAGS = ("01", "03")
+
+
+class _Causes:
+    """How what is done because of an event follows from its cause: as a child, or by a link."""
+
+    linked = False
+
+
+_causes = _Causes()
+
+
+class Cause(TypedDict):
+    """What `start_span` is given besides a name."""
+
+    context: Context
+    links: Sequence[trace.Link]
 
 
 class Tracing:
@@ -56,13 +72,15 @@ class Tracing:
         self.shutdown()
 
 
-def configure_tracing(service: str) -> Tracing:
+def configure_tracing(service: str, *, link_causes: bool = False) -> Tracing:
     """Set propagation, and the SDK when OTEL_EXPORTER_OTLP_ENDPOINT is given; without it nothing is loaded or started.
 
-    Starts a thread when on: in a pre-forking server call it in the worker. Once per process.
+    `link_causes` is how `caused_by` answers. Starts a thread when on: in a pre-forking server call it in the worker.
+    Once per process.
     """
     # Read by the instrumentations when they load: the stable names of HTTP and database attributes.
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http,database"
+    _causes.linked = link_causes
     # No baggage: it would carry what strangers send through the whole system.
     propagate.set_global_textmap(_w3c)
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
@@ -99,7 +117,9 @@ def _provider(service: str) -> "TracerProvider":
 
 
 def _instrument_psycopg(provider: "TracerProvider") -> None:
-    if find_spec("psycopg") is None:
+    # As of OpenTelemetry: for whom a span a statement is too much.
+    disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").replace(" ", "").split(",")
+    if "psycopg" in disabled or find_spec("psycopg") is None:
         return
     from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
 
@@ -125,6 +145,18 @@ def tracing_is_on() -> bool:
 def is_sampled(headers: Mapping[str, str]) -> bool:
     """Tell, without a closer look, whether the trace that `headers` continue is recorded."""
     return headers.get("traceparent", "")[-2:] in _SAMPLED_FLAGS
+
+
+def caused_by(headers: Mapping[str, str]) -> Cause:
+    """How a span follows from the cause that the W3C headers name: as its child or, if so configured, by a link.
+
+    A cause that is not recorded is always continued: nobody records what came of it either.
+    """
+    context = context_from(headers)
+    cause = trace.get_current_span(context).get_span_context()
+    if _causes.linked and cause.trace_flags.sampled:
+        return {"context": Context(), "links": [trace.Link(cause)]}
+    return {"context": context, "links": ()}
 
 
 def context_from(headers: Mapping[str, str]) -> Context:

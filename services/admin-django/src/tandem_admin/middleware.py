@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -18,6 +19,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 BACK_OFFICE, FOR_APPLICATIONS = "/admin/", ("/identity/", "/.well-known/")
 KEYS = "/.well-known/jwks.json"
 STATIC_ROUTE = "/static/*"
+ORDER_PAGES = "admin/orders/order/"
 
 log = structlog.get_logger("tandem_admin.access")
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -80,6 +82,17 @@ def route_of(request: HttpRequest) -> str:
     return STATIC_ROUTE if request.path_info.startswith(settings.STATIC_URL) else "unmatched"
 
 
+def _order_id(request: HttpRequest) -> str | None:
+    """The order whose page it is."""
+    match = request.resolver_match
+    if match is None or not match.route.startswith(ORDER_PAGES):
+        return None
+    try:
+        return str(UUID(str(match.kwargs.get("object_id") or match.kwargs.get("pk"))))
+    except ValueError:
+        return None
+
+
 def _record(request: HttpRequest, status: int, seconds: float) -> None:
     method = request.method if request.method in METHODS else "OTHER"
     route = route_of(request)
@@ -93,6 +106,7 @@ def _record(request: HttpRequest, status: int, seconds: float) -> None:
         path=request.path,
         route=route,
         status=status,
-        duration_ms=round(seconds * 1000, 1),
+        seconds=round(seconds, 6),
+        order_id=_order_id(request),
         client=request.META.get("REMOTE_ADDR", ""),
     )

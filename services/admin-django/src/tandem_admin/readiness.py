@@ -2,6 +2,9 @@
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from prometheus_client import Gauge
+
+MISSING_MIGRATIONS = Gauge("tandem_schema_missing_migrations", "Migrations of this release that are not applied.")
 
 
 class DatabaseReadiness:
@@ -24,6 +27,7 @@ class DatabaseReadiness:
     def _look_at_migrations(self) -> str | None:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        MISSING_MIGRATIONS.set(len(missing))
         if missing:
             return f"{len(missing)} migrations are not applied, the first is {missing[0][0]}"
         self._migrated = True

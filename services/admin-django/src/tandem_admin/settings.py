@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "tandem_admin.webhooks",
     "tandem_admin.audit",
     "tandem_admin.demo",
+    "tandem_admin.probe",
     "tandem_admin.database",
 ]
 

@@ -63,9 +63,10 @@ class Calls:
             answer, payment = await run_in_threadpool(self._carry_out, call)
         PAYMENTS.labels(payment.status).inc()
         log.info(
-            call.operation,
+            "money moved" if payment.decline_code is None else "money declined",
+            operation=call.operation,
             payment_id=payment.id,
-            status=payment.status,
+            state=payment.status,
             amount=call.amount,
             currency=payment.currency,
             reference=payment.reference,

@@ -13,7 +13,7 @@ from tandem_runtime.health import Health
 from tandem_runtime.logs import configure_logging
 from tandem_runtime.operations import OperationsServer
 from tandem_runtime.progress import measuring_lag
-from tandem_runtime.settings import load_settings
+from tandem_runtime.settings import RuntimeSettings, load_settings
 from tandem_runtime.shutdown import stop_on_signals
 from tandem_runtime.tracing import Tracing, configure_tracing
 
@@ -26,23 +26,25 @@ from tandem_worker.orders.ledger import LedgerWatch
 from tandem_worker.orders.process import NAME, order_process
 from tandem_worker.payments.provider import PaymentProvider
 from tandem_worker.payments.services import Payments
+from tandem_worker.probe.main import run_probe
 from tandem_worker.purge.main import Purge
 from tandem_worker.refunds.services import Refunds
 from tandem_worker.relay.main import run_relay
 from tandem_worker.schema import wait_for_tables
 from tandem_worker.settings import (
+    ConsumerSettings,
     DatabaseSettings,
     NotificationsSettings,
     OrdersSettings,
+    ProbeSettings,
     PurgeSettings,
     RelaySettings,
-    Settings,
     WebhooksSettings,
 )
 from tandem_worker.streams.commands import events, lag
 from tandem_worker.webhooks.main import run_webhooks
 
-SettingsT = TypeVar("SettingsT", bound=Settings)
+SettingsT = TypeVar("SettingsT", bound=RuntimeSettings)
 Role = Callable[[SettingsT, Health, asyncio.Event], Awaitable[None]]
 
 log = structlog.get_logger()
@@ -71,6 +73,12 @@ def notifications() -> None:
 def webhooks() -> None:
     """Tell partners of the events they have subscribed to."""
     _run("worker-webhooks", WebhooksSettings, run_webhooks)
+
+
+@app.command()
+def probe() -> None:
+    """Order as a customer does, every minute, and tell how that went."""
+    _run("worker-probe", ProbeSettings, run_probe)
 
 
 @app.command()
@@ -121,7 +129,8 @@ async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Ev
 def _run(service: str, settings_class: type[SettingsT], role: Role[SettingsT]) -> None:
     settings = load_settings(settings_class)
     configure_logging(service, settings)
-    with configure_tracing(service) as tracing:
+    link = isinstance(settings, ConsumerSettings) and settings.trace_consumers == "link"
+    with configure_tracing(service, link_causes=link) as tracing:
         _instrument_http(tracing)
         eventloop.run(_serve(settings, role))
 

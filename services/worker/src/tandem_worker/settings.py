@@ -3,12 +3,13 @@
 from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
+from typing import Literal
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from tandem_contracts.topics import TOPICS
 from tandem_runtime.kafka import KafkaSettings
 from tandem_runtime.mail import MailFolder, MailServer, mail_target
-from tandem_runtime.settings import RuntimeSettings
+from tandem_runtime.settings import Origin, RuntimeSettings
 
 
 class DatabaseSettings(RuntimeSettings):
@@ -71,6 +72,9 @@ class ConsumerSettings(Settings):
     consumer_instance_id: str | None = Field(default=None, description="makes the member static, such as a pod's name")
     consumer_dead_letter_limit: int = Field(default=20, ge=1, description="events that may die within the window")
     consumer_dead_letter_window_seconds: int = Field(default=600, ge=1)
+    trace_consumers: Literal["parent", "link"] = Field(
+        default="parent", description="what is done because of an event: in its cause's trace, or in one linked to it"
+    )
     session_timeout_ms: int = Field(default=10_000, ge=6_000, description="after which a silent consumer is replaced")
 
     @model_validator(mode="after")
@@ -146,6 +150,19 @@ class NotificationsSettings(ConsumerSettings):
     @property
     def mail_age_limit(self) -> timedelta:
         return timedelta(hours=self.mail_age_limit_hours)
+
+
+class ProbeSettings(RuntimeSettings):
+    """A customer's: where the store is for everybody, and no database (`tandem-manage register_probe`)."""
+
+    admin_url: Origin
+    api_url: Origin
+    probe_client_id: str = "tandem-probe"
+    probe_client_secret: SecretStr
+    probe_sku: str = "PROBE"
+    probe_payment_token: SecretStr = Field(description="a card of the store's own; one that is declined will do")
+    probe_interval_seconds: float = Field(default=60, ge=1, description="pause between two orders")
+    probe_patience_seconds: float = Field(default=30, ge=1, description="what a customer would wait for")
 
 
 def sender_address(sender: str) -> Address:

@@ -48,8 +48,8 @@ def order_figures(now: datetime) -> OrderFigures:
     begin = midnight - timedelta(days=TREND_DAYS - 1)
     return OrderFigures(
         days=days,
-        counts=Order.objects.placed_since(begin).count_by_day_and_state(),
-        revenue_today=Order.objects.placed_since(midnight).filter(state__in=EARNING).kept_by_currency(),
+        counts=Order.objects.of_people().placed_since(begin).count_by_day_and_state(),
+        revenue_today=Order.objects.of_people().placed_since(midnight).filter(state__in=EARNING).kept_by_currency(),
     )
 
 

@@ -24,7 +24,8 @@ def _no_secret(client: Client) -> str | None:
 @admin.register(Client)
 class ClientAdmin(AllauthClientAdmin, ActsAdmin):  # type: ignore[misc]  # allauth has no types
     list_display = ("name", "id", "type", "skip_consent", "created_at")
-    exclude = ("data", "allow_uri_wildcards")
+    # The owner is whom a client acts for: set by `clients.save_client_of` alone.
+    exclude = ("data", "allow_uri_wildcards", "owner")
     acts = (
         Act(
             name="rotate",

@@ -6,8 +6,9 @@ class IdentityConfig(AppConfig):
     label = "identity"
 
     def ready(self) -> None:
-        from tandem_admin.identity import upstream  # noqa: PLC0415 - when the apps it changes are loaded
+        from tandem_admin.identity import metrics, upstream  # noqa: PLC0415 - when the apps it changes are loaded
 
         upstream.refuse_plain_challenges()
         upstream.accept_former_secrets()
         upstream.keep_keys_loaded()
+        metrics.watch_signing_keys()

@@ -8,10 +8,14 @@ from allauth.idp.oidc.models import Client
 from django.contrib.auth.hashers import check_password
 from django.utils import timezone
 
+from tandem_admin.users.models import User
+
 SCOPES = ["openid", "profile", "email", "orders:read", "orders:write", "account:read", "account:write"]
 FORMER_SECRET_HOURS = 24
 FORMER = "former_secret"
 PARTNER_SCOPES = ["feed:read", "orders:status", "webhooks:manage"]
+# Addresses that nobody can have (RFC 2606).
+NOBODYS = ".invalid"
 
 
 def save_public_client(client_id: str, *, name: str, redirect_uris: list[str], cors_origins: list[str]) -> Client:
@@ -51,6 +55,33 @@ def register_partner(name: str, scopes: Sequence[str]) -> tuple[Client, str]:
     client.set_secret(secret)
     client.save()
     return client, secret
+
+
+def save_client_of(owner: User, client_id: str, *, name: str, scopes: Sequence[str], secret: str) -> Client:
+    """Create or update a client that acts for `owner`, a customer that no person is: our own machines' accounts.
+
+    ValueError for an owner who may be a person: an application gets into their account with their consent alone.
+    """
+    if not owner.email.endswith(NOBODYS):
+        raise ValueError(f"the address must end in {NOBODYS}")
+    client = Client.objects.filter(pk=client_id).first() or Client(pk=client_id)
+    client.name = name
+    client.owner = owner
+    client.type = Client.Type.CONFIDENTIAL
+    client.set_scopes(list(scopes))
+    client.set_default_scopes(list(scopes))
+    client.set_grant_types([Client.GrantType.CLIENT_CREDENTIALS])
+    client.set_response_types([])
+    if not has_secret(client, secret):
+        client.set_secret(secret)
+    client.save()
+    return client
+
+
+def subject_of(client: Client) -> str:
+    """Who a client is that nobody logged in to: the customer it acts for, or itself (RFC 9068, section 2.2)."""
+    acts = client.owner is not None and client.owner.email.endswith(NOBODYS)
+    return str(client.owner_id) if acts else str(client.pk)
 
 
 def rotate_secret(client: Client) -> str:

@@ -8,6 +8,7 @@ from allauth.idp.oidc.models import Client
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.urls import reverse
 
+from tandem_admin.identity.clients import subject_of
 from tandem_admin.settings import SETTINGS
 
 # The metadata's endpoints, and the views behind them.
@@ -49,8 +50,8 @@ class ProviderAdapter(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has 
         **kwargs: Any,
     ) -> None:
         access_token["aud"] = SETTINGS.token_audience
-        if user is None:  # client credentials: the application speaks for itself (RFC 9068, section 2.2)
-            access_token["sub"] = client.pk
+        if user is None:  # client credentials
+            access_token["sub"] = subject_of(client)
 
     def populate_server_metadata(self, data: dict[str, Any]) -> None:
         data.pop("device_authorization_endpoint", None)

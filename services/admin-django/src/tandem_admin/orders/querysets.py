@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
+from allauth.idp.oidc.models import Client
 from django.db import models
 from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import TruncDate
@@ -26,6 +27,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def placed_since(self, moment: datetime) -> Self:
         """Found by the id, which begins with the time: there is no index on the time itself."""
         return self.filter(pk__gte=first_id_at(moment))
+
+    def of_people(self) -> Self:
+        """Without those of customers for whom a client acts, such as the probe's."""
+        return self.exclude(customer__in=Client.objects.filter(owner__isnull=False).values("owner"))
 
     def count_by_day_and_state(self) -> dict[tuple[date, str], int]:
         rows = self.order_by().values_list(TruncDate("placed_at", tzinfo=UTC), "state").annotate(n=Count("pk"))

@@ -13,6 +13,8 @@ from aiokafka.errors import KafkaError
 from tandem_contracts.envelope import Event, MalformedEventError, from_kafka
 from tandem_contracts.registry import EVENT_TYPES
 from tandem_contracts.topics import CATALOG, CONTENT, CUSTOMERS, ORDERS, Topic
+from tandem_runtime.metrics import exemplar
+from tandem_runtime.tracing import context_from
 
 from tandem_api.database import DATABASE_AWAY
 from tandem_api.feed.cache import Cache
@@ -117,7 +119,8 @@ class Feed:
         now = datetime.now(UTC)
         for topic, event in events:
             EVENTS_APPLIED.labels(event.type if event.type in EVENT_TYPES else "unknown").inc()
-            EVENT_AGE.labels(topic).observe(max(0.0, (now - event.time).total_seconds()))
+            age = max(0.0, (now - event.time).total_seconds())
+            EVENT_AGE.labels(topic).observe(age, exemplar(context_from(event.trace)) if event.trace else None)
 
 
 def _event(record: ConsumerRecord) -> Event | None:

@@ -2,7 +2,7 @@ import json
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Response, status
+from fastapi import APIRouter, Body, Query, Request, Response, status
 from fastapi.openapi.models import Example as OpenAPIExample
 from pydantic import TypeAdapter
 from tandem_runtime.tracing import trace_headers
@@ -72,6 +72,7 @@ _REQUESTED: Responses = {202: {"headers": REPLAYED_HEADER}}
     ),
 )
 async def place(
+    request: Request,
     customer: Buyer,
     attempt: IdempotentAttempt,
     body: Annotated[OrderRequest, Body(openapi_examples=_ORDER_EXAMPLES)],
@@ -80,7 +81,9 @@ async def place(
     """Happens once per idempotency key. What follows (stock, payment, shipment) is told by the order's events."""
     async with database.writing() as connection:
         answer = await place_order(connection, customer.customer_id, attempt, body, trace_headers())
-    return response(answer, location=f"/v1/orders/{json.loads(answer.body)['id']}")
+    order_id = json.loads(answer.body)["id"]
+    request.state.order_id = order_id  # for `transport.arrival`
+    return response(answer, location=f"/v1/orders/{order_id}")
 
 
 @router.post(

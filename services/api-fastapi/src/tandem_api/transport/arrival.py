@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import structlog
 from opentelemetry import context, trace
 from starlette.datastructures import Headers, MutableHeaders
-from tandem_runtime.http_metrics import RouteTemplate
+from tandem_runtime.http_metrics import UNMATCHED, RouteTemplate
 from tandem_runtime.tracing import context_from
 
 from tandem_api.problems import types
@@ -77,13 +77,23 @@ class Arrival:
                     "request",
                     method=scope["method"],
                     path=scope["path"],
-                    route=self._route_template(scope),
+                    route=self._route_template(scope) or UNMATCHED,
                     status=status,
                     seconds=round(time.perf_counter() - started, 6),
                     customer_id=scope["state"].get("customer_id"),
                     client_id=scope["state"].get("client_id"),
+                    order_id=_order_id(scope),
                     client=address,
                 )
+
+
+def _order_id(scope: Scope) -> str | None:
+    """The order that the request is about, or that came of it."""
+    named = scope.get("path_params", {}).get("order_id") or scope["state"].get("order_id")
+    try:
+        return str(uuid.UUID(str(named)))
+    except ValueError:
+        return None
 
 
 def _request_id(given: str | None) -> str:

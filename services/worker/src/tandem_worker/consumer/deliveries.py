@@ -8,6 +8,7 @@ from tandem_contracts.envelope import Event, MalformedEventError, from_kafka
 
 from tandem_worker.consumer import metrics
 from tandem_worker.consumer.dead_letters import as_event
+from tandem_worker.consumer.spans import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class Delivery:
     @property
     def lane(self) -> tuple[TopicPartition, str, UUID]:
         return self.partition, self.event.aggregate_type, self.event.aggregate_id
+
+    @property
+    def source(self) -> Source:
+        return Source(self.partition.topic, self.partition.partition, self.offset)
 
 
 def read(consumer: str, partition: TopicPartition, record: ConsumerRecord) -> Delivery:

@@ -3,17 +3,17 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import uniform
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
-from opentelemetry import trace
 from sqlalchemy.exc import IntegrityError
 from tandem_contracts.envelope import Event
 from tandem_runtime.metrics import exemplar
-from tandem_runtime.tracing import context_from, tracer
+from tandem_runtime.tracing import tracer
 from tandem_tables.hints import OutboxHint
 
 from tandem_worker.consumer import metrics
@@ -29,7 +29,9 @@ from tandem_worker.consumer.inbox import (
     prepare_event,
 )
 from tandem_worker.consumer.positions import Aggregate, aggregate_of, is_next
+from tandem_worker.consumer.spans import Source, batch_span, process_span
 from tandem_worker.database import SessionFactory, autocommit
+from tandem_worker.log_names import about
 
 RETRY_SECONDS = (0.1, 10.0)
 
@@ -54,22 +56,25 @@ class Processor:
     hint: OutboxHint
     tracing: bool
 
-    async def process(self, events: Sequence[Event]) -> list[Outcome]:
+    async def process(self, events: Sequence[Event], read_at: Sequence[Source] = ()) -> list[Outcome]:
         """Apply `events`, which are in order for each aggregate; returns when all are in the database.
+
+        `read_at` is where each was read, which its span tells.
 
         Several are applied in one transaction; should that fail, each on its own, so that one that is poison or has to
         wait is no burden to the others. Cancelling is safe at any point: what has not committed is delivered again.
         """
+        sources: Sequence[Source | None] = read_at or [None] * len(events)
         if len(events) == 1:
-            return [await self._process_one(events[0])]
+            return [await self._process_one(events[0], sources[0])]
         try:
-            outcomes = await self._process_together(events)
+            outcomes = await self._process_together(events, sources)
         except HandlerFailedError:
-            return await self._process_each(events)
+            return await self._process_each(events, sources)
         except Exception as error:
             if not _may_pass_alone(error):
                 raise
-            return await self._process_each(events)
+            return await self._process_each(events, sources)
         self._note(events, outcomes)
         return outcomes
 
@@ -83,16 +88,12 @@ class Processor:
 
         await self._until_done(event, attempt)
 
-    async def _process_together(self, events: Sequence[Event]) -> list[Outcome]:
-        spans = [tracer().start_span(**self._span(event)) for event in events] if self.tracing else []
-        try:
+    async def _process_together(self, events: Sequence[Event], sources: Sequence[Source | None]) -> list[Outcome]:
+        with batch_span(self.consumer.name, events, sources) if self.tracing else nullcontext():
             async with self.places, self.transactions, self.sessions.begin() as session:
                 return await apply_events(session, self.consumer, self.guard, events, Prepared())
-        finally:
-            for span in spans:
-                span.end()
 
-    async def _process_each(self, events: Sequence[Event]) -> list[Outcome]:
+    async def _process_each(self, events: Sequence[Event], sources: Sequence[Source | None]) -> list[Outcome]:
         lanes: dict[Aggregate, list[int]] = defaultdict(list)
         for index, event in enumerate(events):
             lanes[aggregate_of(event)].append(index)
@@ -100,15 +101,15 @@ class Processor:
 
         async def run(lane: list[int]) -> None:
             for index in lane:
-                outcomes[index] = await self._process_one(events[index])
+                outcomes[index] = await self._process_one(events[index], sources[index])
 
         async with asyncio.TaskGroup() as group:
             for lane in lanes.values():
                 group.create_task(run(lane))
         return [outcomes[index] for index in range(len(events))]
 
-    async def _process_one(self, event: Event) -> Outcome:
-        with tracer().start_as_current_span(**self._span(event)) as span:
+    async def _process_one(self, event: Event, source: Source | None) -> Outcome:
+        with tracer().start_as_current_span(**process_span(self.consumer.name, event, source)) as span:
             outcome = await self._until_done(event, lambda: self._attempt(event))
             span.set_attribute("tandem.outcome", outcome)
             self._note([event], [outcome])
@@ -172,24 +173,8 @@ class Processor:
                 histogram.observe(age, exemplar())
 
     def _names(self, event: Event) -> dict[str, str]:
-        return {"consumer": self.consumer.name, "aggregate_id": str(event.aggregate_id), "event_id": str(event.id)}
-
-    def _span(self, event: Event) -> dict[str, Any]:
-        """What makes a span that continues the trace of the event's cause."""
-        return {
-            "name": f"process {event.type}",
-            "context": context_from(event.trace),
-            "kind": trace.SpanKind.CONSUMER,
-            "attributes": {
-                "messaging.system": "kafka",
-                "messaging.operation.name": "process",
-                "messaging.operation.type": "process",
-                "messaging.consumer.group.name": self.consumer.name,
-                "messaging.message.id": str(event.id),
-                "tandem.event.type": event.type,
-                "tandem.aggregate.id": str(event.aggregate_id),
-            },
-        }
+        names = about(event.aggregate_type, event.aggregate_id)
+        return {"consumer": self.consumer.name, "event_id": str(event.id), **names}
 
 
 def _may_pass_alone(error: Exception) -> bool:

@@ -116,7 +116,8 @@ class Work:
         first = deliveries[0]
         try:
             if first.malformed is None:
-                await self._processor.process([delivery.event for delivery in deliveries])
+                events = [delivery.event for delivery in deliveries]
+                await self._processor.process(events, [delivery.source for delivery in deliveries])
             else:
                 await self._processor.bury_malformed(first.event, first.malformed)
             for delivery in deliveries:

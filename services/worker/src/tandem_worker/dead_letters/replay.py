@@ -13,7 +13,7 @@ from opentelemetry.trace import Span
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_contracts.envelope import Event
-from tandem_runtime.tracing import context_from, tracer
+from tandem_runtime.tracing import caused_by, tracer
 
 from tandem_worker.consumer.handlers import Consumer, Handler, SetHandler, retry_reason
 from tandem_worker.consumer.inbox import Outcome, Prepared, prepare_event
@@ -23,6 +23,7 @@ from tandem_worker.database import SessionFactory
 from tandem_worker.dead_letters import repository
 from tandem_worker.dead_letters.metrics import DECISIONS
 from tandem_worker.dead_letters.repository import Head
+from tandem_worker.log_names import about
 
 log = structlog.get_logger()
 
@@ -161,15 +162,15 @@ class Replay:
         return {
             "consumer": self.consumer.name,
             "event_type": head.type,
-            "aggregate_id": str(head.aggregate_id),
             "event_id": str(head.event_id),
+            **about(head.aggregate_type, head.aggregate_id),
         }
 
     def _span(self, head: Head) -> AbstractContextManager[Span]:
         """A span that continues the trace of the event's cause, as the first attempt did."""
         return tracer().start_as_current_span(
             f"settle {head.type}",
-            context=context_from(head.event().trace),
+            **caused_by(head.event().trace),
             attributes={
                 "messaging.message.id": str(head.event_id),
                 "tandem.event.type": head.type,

@@ -17,7 +17,7 @@ from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_runtime.mail import MailFolder, MailServer
 from tandem_runtime.metrics import exemplar
-from tandem_runtime.tracing import context_from, tracer
+from tandem_runtime.tracing import caused_by, tracer
 
 from tandem_worker.consumer.handlers import retry_reason
 from tandem_worker.database import SessionFactory, autocommit
@@ -86,7 +86,7 @@ class Sending:
     async def _handle(self, mail: Claimed, post: Post) -> None:
         with tracer().start_as_current_span(
             f"send {mail.kind}",
-            context=context_from({"traceparent": mail.traceparent}),
+            **caused_by({"traceparent": mail.traceparent}),
             kind=trace.SpanKind.CLIENT,
             attributes={"tandem.mail.id": str(mail.id), "tandem.aggregate.id": str(mail.order_id)},
         ) as span:
@@ -105,7 +105,8 @@ class Sending:
                 raise
             # An address that is none, an event without what its text needs: one mail, and no reason to stop the others.
             shown = None if isinstance(error, ValueError) else error  # those are about the address, and name it
-            log.error("mail cannot be made", mail_id=str(mail.id), exc_info=shown)  # noqa: TRY400 - so not always
+            names = {"mail_id": str(mail.id), "order_id": str(mail.order_id)}
+            log.error("mail cannot be made", exc_info=shown, **names)  # noqa: TRY400 - so not always
             return await self._settle(mail, "failed", f"It cannot be made: {type(error).__name__}.")
         began = perf_counter()
         try:
@@ -128,6 +129,8 @@ class Sending:
             return "The customer is erased."
         if not facts.is_active:
             return "The customer is deactivated."
+        if facts.email.endswith(".invalid"):  # RFC 2606; the probe's, a machine's
+            return "Nobody can have the address."
         if mail.age > self.age_limit:
             return f"It is {_hours(mail.age)} old, and the limit is {_hours(self.age_limit)}."
         return None

@@ -5,11 +5,13 @@ to ask again.
 """
 
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
 import httpx
 from tandem_contracts.payloads import Money
+from tandem_runtime.metrics import exemplar
 
 from tandem_worker.payments import metrics
 
@@ -89,11 +91,13 @@ class PaymentProvider:
         return Refunded()
 
     async def _post(self, operation: str, path: str, *, key: str, content: dict[str, str | int]) -> Any | Unknown:
-        with metrics.LATENCY.labels(operation=operation).time():
-            try:
-                response = await self._client.post(path, json=content, headers={"Idempotency-Key": key})
-            except httpx.RequestError as error:
-                return _unknown(operation, repr(error))
+        began = perf_counter()
+        try:
+            response = await self._client.post(path, json=content, headers={"Idempotency-Key": key})
+        except httpx.RequestError as error:
+            return _unknown(operation, repr(error))
+        finally:
+            metrics.LATENCY.labels(operation=operation).observe(perf_counter() - began, exemplar())
         if _is_refusal(response):
             raise ProviderContractError(f"status {response.status_code}: {response.text[:500]}")
         if not response.is_success:

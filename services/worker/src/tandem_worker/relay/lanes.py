@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 from tandem_runtime.health import Health
 
+from tandem_worker.log_names import about
 from tandem_worker.relay import metrics, outbox
 from tandem_worker.relay.broker import deliver
 from tandem_worker.relay.floors import Floor, overtaking
@@ -131,10 +132,9 @@ def _tell(planned: Plan[OutgoingRecord], settled: Settlement[OutgoingRecord], ro
                 "event cannot be sent, its aggregate is parked",
                 event_id=str(row.event_id),
                 event_type=row.type,
-                aggregate_type=row.aggregate_type,
-                aggregate_id=str(row.aggregate_id),
                 version=row.version,
                 error=repr(settled.parked[row.id]),
+                **about(row.aggregate_type, row.aggregate_id),
             )
 
 

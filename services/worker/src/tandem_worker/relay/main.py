@@ -11,6 +11,7 @@ from tandem_runtime.tracing import tracing_is_on
 
 from tandem_worker.relay import metrics, outbox
 from tandem_worker.relay.broker import running_producer
+from tandem_worker.relay.certificates import watch_certificates
 from tandem_worker.relay.lanes import BatchRefusedError, Lane, Rounds
 from tandem_worker.relay.rounds import Suspects
 from tandem_worker.relay.watch import watch
@@ -36,6 +37,7 @@ async def run_relay(settings: RelaySettings, health: Health, stop: asyncio.Event
     async with asyncio.TaskGroup() as group:
         group.create_task(relay.persist(relay.publish_until_stopped))
         group.create_task(relay.persist(relay.watch_until_stopped))
+        group.create_task(watch_certificates(settings, stop))
 
 
 class Relay:

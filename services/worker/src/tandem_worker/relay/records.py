@@ -99,6 +99,7 @@ def _span(topic: Topic, row: OutboxRow, *, tracing: bool) -> tuple[trace.Span | 
             "messaging.operation.name": "send",
             "messaging.operation.type": "send",
             "messaging.destination.name": topic.name,
+            "messaging.destination.partition.id": str(partition_of(str(row.aggregate_id).encode(), topic.partitions)),
             "messaging.message.id": str(row.event_id),
             "tandem.event.type": row.type,
             "tandem.aggregate.id": str(row.aggregate_id),

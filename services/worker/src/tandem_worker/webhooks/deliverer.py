@@ -14,10 +14,11 @@ import structlog
 from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 from tandem_runtime.metrics import exemplar
-from tandem_runtime.tracing import context_from, tracer
+from tandem_runtime.tracing import caused_by, tracer
 
 from tandem_worker.consumer.handlers import retry_reason
 from tandem_worker.database import SessionFactory
+from tandem_worker.log_names import about
 from tandem_worker.settings import WebhooksSettings
 from tandem_worker.waiting import stopped_within
 from tandem_worker.webhooks import metrics, repository
@@ -113,7 +114,7 @@ class Deliverer:
     async def _deliver(self, delivery: Claimed) -> None:
         with tracer().start_as_current_span(
             f"deliver {delivery.event_type}",
-            context=context_from({"traceparent": delivery.traceparent}),
+            **caused_by({"traceparent": delivery.traceparent}),
             kind=trace.SpanKind.CLIENT,
             attributes={
                 "http.request.method": "POST",
@@ -171,6 +172,7 @@ class Deliverer:
 
     def _tell(self, delivery: Claimed, answer: Answer, fate: Fate | None) -> None:
         names = {"delivery_id": str(delivery.id), "endpoint_id": str(delivery.endpoint_id)}
+        names |= about(delivery.aggregate_type, delivery.aggregate_id)
         if fate is None:
             metrics.LATE_ANSWERS.inc()
             log.warning("webhook answered too late", **names)
