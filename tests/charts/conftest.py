@@ -18,5 +18,5 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Where all schemas are, as kubeconform has it said."""
+    """Kubeconform's templates of where all schemas are."""
     return conformity.write_schemas(tmp_path_factory.mktemp("schemas"))
