@@ -99,7 +99,9 @@ KNOWN: dict[str, Schema] = {
     "tls": objects(),
     "strategy": OPEN,
     "parameters": {"type": "object", "additionalProperties": TEXT},
-    "retention": {"type": "string", "pattern": "^[1-9][0-9]*[dwm]$"},
+    # CloudNativePG counts days, weeks and months, Prometheus and those like it hours and days.
+    "retentionPolicy": {"type": "string", "pattern": "^[1-9][0-9]*[dwm]$"},
+    "retention": {"type": "string", "pattern": "^[1-9][0-9]*[hd]$"},
     "inRoles": NAMED,
     "reads": NAMED,
     "writes": NAMED,

@@ -10,7 +10,6 @@ from charts.rendering import CHARTS, NAMES
 
 # What the library does for these is tested with the API's chart.
 OF_LIBRARY = ("admin", "api", "worker", "payment-sandbox")
-OTHERS = tuple(name for name in NAMES if name not in OF_LIBRARY)
 # Maps whose keys are whoever's who installs the chart.
 FREE = ("settings", "secrets", "resources", "strategy", "labels", "roles", "schedules", "parameters", "pools", "users")
 
@@ -37,7 +36,7 @@ def of_library(chart: str, leaf: str) -> str:
     return leaf.removeprefix("defaults.") if chart == "worker" else leaf
 
 
-@pytest.mark.parametrize("chart", [*OF_LIBRARY, *OTHERS])
+@pytest.mark.parametrize("chart", NAMES)
 def test_each_value_is_tested(chart: str) -> None:
     values = yaml.safe_load(CHARTS.joinpath(chart, "values.yaml").read_text())
     everywhere = exercised("api") if chart in OF_LIBRARY else set()
