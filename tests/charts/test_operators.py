@@ -93,7 +93,9 @@ def test_the_umbrella_knows_the_operators_objects_by_their_names(made: list[Any]
         role, _, server = plain["TANDEM_DATABASE_URL"].removeprefix("postgresql://").partition("@")
         assert server == f"{postgres_name}-rw/tandem"
         assert secret["PGPASSWORD"] == (passwords[role], "password")
-        assert plain["TANDEM_KAFKA_BOOTSTRAP_SERVERS"] == f"{kafka_name}-kafka-bootstrap:{port}"
+        brokers, _, named_port = plain["TANDEM_KAFKA_BOOTSTRAP_SERVERS"].partition(":")
+        assert brokers in (f"{kafka_name}-kafka-bootstrap", f"{kafka_name}-kafka-bootstrap.tandem.svc")
+        assert named_port == str(port)
         if user := plain.get("TANDEM_KAFKA_USERNAME"):
             assert secret["TANDEM_KAFKA_PASSWORD"] == (f"{prefix}{user}", "password")
             logged_in.add(user)

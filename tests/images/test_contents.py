@@ -76,3 +76,10 @@ def test_dockerfiles_differ_in_what_is_of_one_service_only() -> None:
     files = [OF_ONE_SERVICE.sub("", file.read_text()) for file in ROOT.glob("services/*/Dockerfile")]
     first, *others = ([" ".join(line.split()) for line in file.splitlines() if line.strip()] for file in files)
     assert others == [first] * (len(IMAGES) - 1)
+
+
+def test_builders_get_every_package_by_its_name() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    packages = [file.parent.relative_to(ROOT) for file in ROOT.glob("*/*/pyproject.toml")]
+    assert {f"!{package}/src" for package in packages} <= set(lines)
+    assert [line for line in lines if line.startswith("!") and "*" in line] == []
