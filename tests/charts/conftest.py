@@ -18,5 +18,5 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Kubeconform's templates of where all schemas are."""
+    """Where all schemas are, in templates of kubeconform."""
     return conformity.write_schemas(tmp_path_factory.mktemp("schemas"))
