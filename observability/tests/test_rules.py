@@ -42,7 +42,10 @@ def test_a_recording_asks_for_what_is_emitted(recording: Recording) -> None:
 
 def test_what_others_emit_is_declared_apart_and_asked_for() -> None:
     foreign = {metric.name for metric in declared_metrics(FOREIGN)}
-    asked = {selection.name for alert in alerts() for selection in promql.selections(alert.expression)}
+    panels = [query.promql() for dashboard in DASHBOARDS for panel in dashboard.panels for query in panel.queries]
+    expressions = [alert.expression for alert in alerts()]
+    expressions += [promql.filled_in(panel, {"job": ".+", "instance": ".+"}) for panel in panels]
+    asked = {selection.name for expression in expressions for selection in promql.selections(expression)}
 
     assert foreign <= asked
     assert not foreign & {metric.name for metric in declared_metrics()}
