@@ -15,3 +15,5 @@ ADMIN = job_of("admin")
 RELAY = job_of("worker-relay")
 WORKERS = job_of("worker-.+")
 ALL = job_of("(admin|api|worker-.+|payment-sandbox)")
+# The collectors' own figures, as the chart dev-observability has Prometheus name them.
+COLLECTORS = job_of("otel-(agent|gateway)")

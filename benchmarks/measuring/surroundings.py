@@ -4,12 +4,13 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import Self
 
 from kafka import KafkaAdminClient, TopicPartition
 from tandem_contracts.topics import TOPICS
@@ -34,7 +35,15 @@ class Surroundings:
     postgres: str
     kafka: str
     stop: Event
+    telemetry: Mapping[str, str] = field(default_factory=dict)
+    """Settings of every service: without any they send no traces."""
+    services: dict[int, Running] = field(default_factory=dict)
+    """Those that run, by the port at which they can be asked for their metrics."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def telling(self, telemetry: Mapping[str, str]) -> Self:
+        """The same surroundings, in which services tell of themselves as these settings say."""
+        return replace(self, telemetry=telemetry, services={})
 
     def next_number(self) -> int:
         """For names that are to be new within the run."""
@@ -48,13 +57,17 @@ class Surroundings:
 
     @contextmanager
     def service(self, name: str, argv: list[str], settings: dict[str, str]) -> Iterator[Running]:
-        """One of the services as it runs in production, without traces, from the moment it is ready."""
+        """One of the services as it runs in production, from the moment it is ready."""
         port = free_port()
         # It logs as it does in production: a line of JSON a request, to a file.
         own = {"TANDEM_ENVIRONMENT": "production", "TANDEM_OPERATIONS_PORT": str(port)}
-        with self.process(name, [program(argv[0]), *argv[1:]], own | settings) as running:
+        with self.process(name, [program(argv[0]), *argv[1:]], own | dict(self.telemetry) | settings) as running:
             running.wait_until(partial(is_ready, port), stop=self.stop)
-            yield running
+            self.services[port] = running
+            try:
+                yield running
+            finally:
+                del self.services[port]
 
     @contextmanager
     def process(self, name: str, argv: list[str], settings: dict[str, str]) -> Iterator[Running]:

@@ -1,7 +1,7 @@
 """Whether what the other dashboards show can be believed."""
 
 from observability import jobs
-from observability.dashboards.model import Dashboard, Panel, Query, Row, gauge
+from observability.dashboards.model import Dashboard, Panel, Query, Row, gauge, per_minute, rate
 
 OURS = f'job=~"{jobs.ALL}"'
 
@@ -9,6 +9,16 @@ OURS = f'job=~"{jobs.ALL}"'
 def _each(aggregate: str, metric: str) -> str:
     return gauge(aggregate, metric, by="job, instance", where=OURS)
 
+
+COLLECTORS = f'job=~"{jobs.COLLECTORS}"'
+# Each alone: a collector that has lost nothing yet does not have them all.
+LOST = {
+    "refused": "otelcol_receiver_refused_spans_total",
+    "spans given up": "otelcol_exporter_send_failed_spans_total",
+    "lines given up": "otelcol_exporter_send_failed_log_records_total",
+    "no room in the queue": "otelcol_exporter_enqueue_failed_spans_total",
+    "no room for traces": "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total",
+}
 
 TELEMETRY = Dashboard(
     name="telemetry",
@@ -72,6 +82,73 @@ TELEMETRY = Dashboard(
                     stacked=True,
                     queries=(
                         Query(gauge("count", "tandem_build_info", by="service, version"), "{{service}} {{version}}"),
+                    ),
+                ),
+            ),
+        ),
+        Row(
+            "Collectors",
+            (
+                Panel(
+                    title="Telemetry lost",
+                    description="A minute, by collector: spans turned away or given up, log lines given up, traces"
+                    " that had to go before they were decided about. Without collectors there is no data.",
+                    unit="opm",
+                    width=6,
+                    bad=1,
+                    runbook="TandemTelemetryLost",
+                    queries=tuple(
+                        Query(per_minute(metric, by="job", where=COLLECTORS), f"{{{{job}}}} {what}")
+                        for what, metric in LOST.items()
+                    ),
+                ),
+                Panel(
+                    title="Spans taken and handed on",
+                    description="By collector. A gateway hands on what it keeps; what it counts is all that it takes.",
+                    unit="ops",
+                    width=6,
+                    queries=(
+                        Query(
+                            rate("otelcol_receiver_accepted_spans_total", by="job", where=COLLECTORS), "{{job}} taken"
+                        ),
+                        Query(
+                            rate("otelcol_exporter_sent_spans_total", by="job", where=COLLECTORS), "{{job}} handed on"
+                        ),
+                    ),
+                ),
+                Panel(
+                    title="Room in the queues",
+                    description="What waits to be sent, as a share of what may wait. It grows when what is behind is"
+                    " slow or away.",
+                    unit="percentunit",
+                    width=6,
+                    warn=0.5,
+                    bad=0.9,
+                    runbook="TandemTelemetryLost",
+                    queries=(
+                        Query(
+                            f"max by (job, exporter) (otelcol_exporter_queue_size{{$scope, {COLLECTORS}}}"
+                            f" / otelcol_exporter_queue_capacity{{$scope, {COLLECTORS}}})",
+                            "{{job}} {{exporter}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    title="Traces decided about",
+                    description="By what was decided. Those that failed or were slow are kept, and a share of the"
+                    " others.",
+                    unit="ops",
+                    width=6,
+                    stacked=True,
+                    queries=(
+                        Query(
+                            rate(
+                                "otelcol_processor_tail_sampling_global_count_traces_sampled_total",
+                                by="decision",
+                                where=COLLECTORS,
+                            ),
+                            "{{decision}}",
+                        ),
                     ),
                 ),
             ),

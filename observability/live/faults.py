@@ -89,5 +89,6 @@ NOT_PLAYED: Mapping[tuple[str, str], str] = {
         ("TandemDiskFilling", severity): "of a cluster: the kubelet tells of its volumes"
         for severity in ("page", "ticket")
     },
+    ("TandemTelemetryLost", "ticket"): "of a cluster: nobody here has a collector; `make collector-check` loses spans",
     **{("TandemCertificateEnds", severity): "without TLS there are none here" for severity in ("page", "ticket")},
 }

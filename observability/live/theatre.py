@@ -33,7 +33,7 @@ class Theatre:
     def start(self, name: str) -> None:
         self.begin(name)
         port = self.store.system.wiring.ports.operations[name]
-        self.processes[name].wait_until(lambda: is_ready(port), seconds=60, pause=0.1)
+        self.processes[name].wait_until(lambda: is_ready(port), seconds=120, pause=0.1)
 
     def begin(self, name: str, **settings: str) -> None:
         """Start it, with other settings, and do not wait until it is ready."""

@@ -130,6 +130,15 @@ def probe_steps(failed: str) -> Series:
     return gauge("tandem_probe_steps_total", failed, 'step="login",outcome="failed"')
 
 
+def lost(what: str, values: str) -> Series:
+    return {f'otelcol_{what}_total{{job="otel-gateway",instance="a"}}': values}
+
+
+def collectors(*answers: str) -> Series:
+    """Whether each of so many gateways answers."""
+    return {f'up{{job="otel-gateway",instance="{number}"}}': values for number, values in enumerate(answers)}
+
+
 PROBE = {'tandem_build_info{job="worker-probe",instance="a",service="worker-probe",version="1"}': "1x10 _x50"}
 ORDERS = {"consumer": "tandem-orders"}
 DISK = {"namespace": "kafka", "persistentvolumeclaim": "data-0-tandem-kafka-0"}
@@ -393,6 +402,30 @@ CASES = (
             {"namespace": "shop", "job_name": "shop-admin-migration-7"},
             {"namespace": "shop", "job_name": "shop-admin-topics"},
         ),
+    ),
+    *(
+        Case(
+            "TandemTelemetryLost",
+            "ticket",
+            lost(what, "0x5 1+1x60"),
+            (lost(what, "7x60"),),  # lost long ago
+            ({"job": "otel-gateway"},),
+        )
+        for what in (
+            "receiver_refused_spans",
+            "exporter_send_failed_spans",
+            "exporter_send_failed_log_records",
+            "exporter_enqueue_failed_spans",
+            "processor_tail_sampling_sampling_trace_dropped_too_early",
+        )
+    ),
+    Case(
+        "TandemTelemetryLost",
+        "ticket",
+        collectors("1x10 0x60", "1x10 _x60"),
+        (collectors("1x10 0x60", "1x60"),),  # the other one answers
+        ({"job": "otel-gateway"},),
+        after="25m",
     ),
     Case("TandemDiskFilling", "page", disk("4x60"), (disk("6x60"), disk("30-1x10 20x50")), (DISK,)),
     Case("TandemDiskFilling", "ticket", disk("18x60"), (disk("25x60"), disk("18x20 40x40")), (DISK,)),

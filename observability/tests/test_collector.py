@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
 from tandem_local.spans import SpanStore, receiving_spans
 
+from observability.contract import FOREIGN, declared_metrics
 from observability.live.collectors import CONFIGURATIONS, SURROUNDINGS, Collectors, running_collectors
 
 ORDINARY = 300
@@ -252,6 +253,30 @@ def test_the_collectors_tell_of_themselves(sent: Sent) -> None:
 
     assert received == [sum(sent.spans.values())]
     assert refused == [0]
+
+
+def test_what_queries_ask_of_collectors_is_what_they_emit_and_losses_are_told(collector: Path, tmp_path: Path) -> None:
+    """All that is declared of them, while nobody takes what they have; but for what it takes a full queue to see."""
+    with (
+        receiving_spans() as receiver,
+        running_collectors(tmp_path, f"{receiver.endpoint}/nowhere", logs=f"{receiver.endpoint}/nowhere") as collectors,
+    ):
+        Processes(collectors.endpoint).trace(failed=True)
+        folder = collectors.pods / "tandem_api_1" / "api"
+        folder.mkdir(parents=True)
+        (folder / "0.log").write_text("2026-11-23T00:50:58.102345678Z stdout F a line\n")
+        gateway, agent = collectors.gateways[0].own_metrics, collectors.own_metrics
+        until(lambda: bool(scraped(gateway, "otelcol_exporter_send_failed_spans_total", exporter="otlp_http/traces")))
+        until(lambda: bool(scraped(agent, "otelcol_exporter_send_failed_log_records_total", exporter="otlp_http/logs")))
+        told = httpx.get(gateway).text + httpx.get(agent).text
+
+    emitted: dict[str, set[str]] = {}
+    for name, labels in re.findall(r"^(otelcol_\w+)(?:{(.*)})? ", told, re.MULTILINE):
+        emitted.setdefault(name, set()).update(re.findall(r"(\w+)=", labels))
+    declared = [metric for metric in declared_metrics(FOREIGN) if metric.name.startswith("otelcol_")]
+    assert {metric.name for metric in declared} - emitted.keys() == {"otelcol_exporter_enqueue_failed_spans_total"}
+    for metric in declared:
+        assert emitted.get(metric.name, set()) <= metric.labels
 
 
 def test_the_collector_s_modules_are_those_of_the_manifest() -> None:

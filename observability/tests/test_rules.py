@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from observability import queries, slos
+from observability import promql, queries, slos
 from observability.addresses import GRAFANA, RUNBOOKS
+from observability.contract import FOREIGN, declared_metrics
 from observability.dashboards.all import DASHBOARDS
 from observability.documents import ROOT, Block, blocks
 from observability.documents import RUNBOOKS as PAGES
@@ -37,6 +38,14 @@ def test_an_alert_asks_for_what_is_emitted(alert: Alert) -> None:
 def test_a_recording_asks_for_what_is_emitted(recording: Recording) -> None:
     assert recording.name.startswith("tandem:")
     assert queries.objections(recording.expression, queries.known_series()) == []
+
+
+def test_what_others_emit_is_declared_apart_and_asked_for() -> None:
+    foreign = {metric.name for metric in declared_metrics(FOREIGN)}
+    asked = {selection.name for alert in alerts() for selection in promql.selections(alert.expression)}
+
+    assert foreign <= asked
+    assert not foreign & {metric.name for metric in declared_metrics()}
 
 
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:

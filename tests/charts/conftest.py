@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from charts import conformity
 from charts.rendering import CHARTS, VERSION
 
 
@@ -13,3 +14,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run([CHARTS / "package", VERSION, folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def schemas(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Where all schemas are, in templates of kubeconform."""
+    return conformity.write_schemas(tmp_path_factory.mktemp("schemas"))

@@ -70,11 +70,6 @@ TOPIC: dict[str, Any] = {
 EXAMPLES = sorted((CHARTS.parent / "examples").glob("*.yaml"))
 
 
-@pytest.fixture(scope="module")
-def schemas(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    return conformity.write_schemas(tmp_path_factory.mktemp("schemas"))
-
-
 def complaints(objects: list[dict[str, Any]], folder: Path, schemas: tuple[str, ...]) -> list[str]:
     manifest = folder / "objects.yaml"
     manifest.write_text(yaml.safe_dump_all(objects))

@@ -53,8 +53,7 @@ def test_nothing_of_tandem_is_left(followed: Path) -> None:
     assert left == []
 
 
-def test_what_the_copy_makes_is_of_kubernetes(followed: Path, tmp_path: Path) -> None:
-    schemas = conformity.write_schemas(tmp_path)
+def test_what_the_copy_makes_is_of_kubernetes(followed: Path, schemas: tuple[str, ...]) -> None:
     files = [followed / "rendered.yaml", followed / "migration.yaml"]
 
     found = conformity.complaints(files, KUBERNETES, schemas)

@@ -17,6 +17,8 @@ MIGRATION, TOPICS, DEMO = "tandem-admin-migration-1", "tandem-admin-topics-1", "
 SCHEDULES = [f"tandem-admin-{name}" for name in ("publish-scheduled", "clear-sessions", "clear-tokens")]
 INTERFACES = {ADMIN: 8000, API: 8001, PAYMENT: 8080, POSTGRES: 5432, KAFKA: 9092}
 OPERATIONS = 9000
+# Pods of `helm test` that ask both servers, or may.
+TESTS = ("tandem-worker-test", "infra-postgres-test", "infra-kafka-test")
 # Whoever asks the services by their names; in production only a gateway does.
 TO_POSTGRES = {ADMIN, API, MIGRATION, DEMO, *WORKERS.values(), *SCHEDULES}
 TO_KAFKA = {API, TOPICS, *(WORKERS[role] for role in ("relay", "orders", "notifications", "webhooks"))}
@@ -25,7 +27,7 @@ NEEDED = (
     | {(source, KAFKA) for source in TO_KAFKA}
     | {(API, ADMIN), (WORKERS["orders"], PAYMENT)}
     | {(f"{name}-test", name) for name in (ADMIN, API, PAYMENT)}
-    | {(test, server) for test in ("tandem-worker-test", "infra-test") for server in (POSTGRES, KAFKA)}
+    | {(test, server) for test in TESTS for server in (POSTGRES, KAFKA)}
 )
 
 DNS = Host("dns", "10.96.0.10", "kube-system", {"k8s-app": "kube-dns"})

@@ -50,5 +50,11 @@ def test_a_pod_that_sees_the_node_is_not_let_in(tmp_path: Path) -> None:
     assert 'uses restricted volume type "hostPath"' in refused_pods(manifest(tmp_path, "Deployment", pod))
 
 
+def test_a_pod_that_cannot_be_restricted_is_named(tmp_path: Path) -> None:
+    file = manifest(tmp_path, "DaemonSet", {"containers": [FREE]})
+    assert refused_pods(file, but=["DaemonSet first"]) == ""
+    assert refused_pods(file, but=["DaemonSet fir"]).count("DaemonSet first: ") == 6
+
+
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert "no such file" in refused_pods(tmp_path / "none.yaml")

@@ -14,7 +14,7 @@ Asked = set[tuple[str, ...]]
 def asked_of_make(script: str) -> Asked:
     """Each target with the variables that it is given: `make lint types` is `make lint` and `make types`."""
     asked: Asked = set()
-    for given in re.findall(r"^\s*make (.+)$", script, re.MULTILINE):
+    for given in re.findall(r"^\s*(?:\w+=\S+ )*make (.+)$", script, re.MULTILINE):
         words = shlex.split(given)
         variables = sorted(word for word in words if "=" in word)
         asked |= {(target, *variables) for target in words if "=" not in target}

@@ -1,4 +1,4 @@
-"""Whether a trace is recorded is decided once, where it begins, and holds for everybody the events reach."""
+"""What operators choose of traces: how many are recorded, and how consumers' spans follow from their cause."""
 
 import json
 import secrets
@@ -16,6 +16,7 @@ from tandem_local.logins import CUSTOMER
 from tandem_local.progress import Progress
 from tandem_local.scenario.customer import ADDRESS, log_in
 from tandem_local.services import NO_RATE_LIMITS
+from tandem_local.spans import Span
 from tandem_local.system import System, running_system
 
 PATIENCE_SECONDS = 60.0
@@ -107,3 +108,18 @@ def test_where_nothing_is_recorded_lines_and_events_carry_the_trace_all_the_same
 def traces_of_mails(system: System) -> set[str]:
     said = map(json.loads, (system.logs / "notifications.log").read_text().splitlines())
     return {line["trace_id"] for line in said if line["event"] == "mail" and "trace_id" in line}
+
+
+@pytest.mark.parametrize("system", [{"TANDEM_TRACE_CONSUMERS": "link"}], indirect=True, ids=["link"])
+def test_consumers_begin_traces_of_their_own_that_link_to_their_cause(system: System) -> None:
+    (cause,) = place_orders(system, 1, caller("01"))
+
+    def following() -> list[Span]:
+        return [span for span in system.spans.all() if cause in {trace_id for trace_id, _ in span.links}]
+
+    consumers = {"worker-orders", "worker-notifications", "worker-webhooks"}
+    wait_for(lambda: consumers <= {span.service for span in following()})
+
+    assert {span.service for span in following()} == consumers
+    assert {span.parent_id for span in following()} == {""}
+    assert services(system, cause) == {"api", "worker-relay"}

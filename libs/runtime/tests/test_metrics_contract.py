@@ -66,7 +66,7 @@ def test_each_difference_is_named(contract: Path) -> None:
 
 @pytest.mark.parametrize("entry", yaml.safe_load(CONTRACT.read_text()), ids=lambda entry: entry["name"])
 def test_a_declaration_is_complete_and_its_name_tells_its_unit(entry: dict[str, Any]) -> None:
-    assert set(entry) - {"values"} == {"name", "type", "unit", "labels", "emitter", "meaning"}
+    assert set(entry) - {"values", "when"} == {"name", "type", "unit", "labels", "emitter", "meaning"}
     assert set(entry.get("values", ())) <= set(entry["labels"])
     assert entry["type"] in {"counter", "gauge", "histogram"}
     assert entry["name"].endswith("_total") == (entry["type"] == "counter")

@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 Run = Callable[..., Any]  # the fixture of conftest: code, environment -> Finished
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -50,6 +52,19 @@ def test_a_query_outside_of_any_request_begins_no_trace(run: Run, collector: Any
     )
     run(code, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
     assert [span.name for span in collector.spans] == ["request"]
+
+
+@pytest.mark.parametrize(("disabled", "traced"), [("", True), ("redis", True), ("redis, psycopg", False)])
+def test_statements_have_spans_unless_they_are_switched_off(
+    run: Run, collector: Any, disabled: str, traced: bool
+) -> None:
+    code = SETUP + (
+        "from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor\n"
+        'with configure_tracing("demo"):\n'
+        '    log.info("state", traced=PsycopgInstrumentor().is_instrumented_by_opentelemetry)\n'
+    )
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": disabled}
+    assert run(code, **settings).lines[-1]["traced"] is traced
 
 
 def test_without_an_endpoint_the_sdk_is_not_even_imported(run: Run) -> None:

@@ -39,6 +39,7 @@ spec:
   {{- fail (printf "%s: autoscaling.maxReplicas is below minReplicas" .component) -}}
 {{- end -}}
 {{- if $scaling.kafka -}}
+{{- $protocol := include "tandem.global" (dict "root" .root "path" "kafka.securityProtocol") -}}
 {{- $partitions := 0 -}}
 {{- range values $scaling.kafka.topics }}{{ $partitions = max $partitions (int .) }}{{ end -}}
 {{- if gt (int $scaling.maxReplicas) (int $partitions) -}}
@@ -63,7 +64,33 @@ spec:
         lagThreshold: {{ $scaling.kafka.lagPerPod | quote }}
         # A group that has committed nothing yet begins at the beginning, as our consumers do.
         offsetResetPolicy: earliest
+        {{- if hasPrefix "SASL_" $protocol }}
+        sasl: scram_sha512
+        tls: {{ ternary "enable" "disable" (hasSuffix "SSL" $protocol) }}
+      authenticationRef:
+        name: {{ include "tandem.name" $ }}
+        {{- end }}
     {{- end }}
+{{- if hasPrefix "SASL_" $protocol }}
+---
+# The process' own login, of which KEDA uses the right to see its group.
+apiVersion: keda.sh/v1alpha1
+kind: TriggerAuthentication
+metadata:
+  {{- include "tandem.metadata" . | nindent 2 }}
+spec:
+  env:
+    - parameter: username
+      name: TANDEM_KAFKA_USERNAME
+    - parameter: password
+      name: TANDEM_KAFKA_PASSWORD
+  {{- with include "tandem.global" (dict "root" $.root "path" "kafka.caSecret") }}
+  secretTargetRef:
+    - parameter: ca
+      name: {{ . }}
+      key: ca.crt
+  {{- end }}
+{{- end }}
 {{- else }}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler

@@ -102,6 +102,11 @@ class Running:
         """What the command and what it started have in memory (PSS): what they share is counted once."""
         return sum(one.memory_full_info().pss for one in psutil.Process(self._process.pid).children(recursive=True))
 
+    def processor_seconds(self) -> float:
+        """What the command and what it started have used of processors."""
+        times = [one.cpu_times() for one in psutil.Process(self._process.pid).children(recursive=True)]
+        return sum(one.user + one.system for one in times)
+
     def ask_to_stop(self) -> None:
         """Begin to stop it; `stop()` waits for the end."""
         if self._process.stdin is not None:

@@ -117,7 +117,9 @@ def _provider(service: str) -> "TracerProvider":
 
 
 def _instrument_psycopg(provider: "TracerProvider") -> None:
-    if find_spec("psycopg") is None:
+    # As of OpenTelemetry: for whom a span a statement is too much.
+    disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").replace(" ", "").split(",")
+    if "psycopg" in disabled or find_spec("psycopg") is None:
         return
     from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
 

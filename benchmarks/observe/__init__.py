@@ -1,0 +1,1 @@
+"""The same work with and without telemetry, side by side."""

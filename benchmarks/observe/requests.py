@@ -1,0 +1,123 @@
+"""The API with and without telemetry: a product read, and an order placed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from statistics import median
+
+import psycopg
+from tandem_local.databases import Database
+from tandem_runtime import eventloop
+
+from benchmarks.api.processors import servers_own
+from benchmarks.api.wrk import Wrk
+from benchmarks.events.clients import Clients
+from benchmarks.events.placement import placing_api
+from benchmarks.measuring.options import Options
+from benchmarks.measuring.results import Aim, Result, at_least, of_rounds
+from benchmarks.measuring.store import Identities, furnish
+from benchmarks.measuring.surroundings import Surroundings
+from benchmarks.observe.telemetry import MANNERS, OFF, ON, REFUSED, SILENT, SPARING, TENTH, Telemetry, telemetry
+
+CLIENTS = 32
+SECONDS, WARM_UP_SECONDS = 6.0, 2.0
+PRODUCT = "/v1/products/SKU-001"
+
+# Ask an API for so many seconds; answers a second.
+Rate = Callable[[str, float], float]
+
+
+def reads(around: Surroundings, options: Options) -> Result:
+    wrk = Wrk(around)
+
+    @contextmanager
+    def asking(_database: Database, _tokens: list[str]) -> Iterator[Rate]:
+        yield lambda url, seconds: wrk.ask(url, [PRODUCT], clients=CLIENTS, seconds=seconds).rate
+
+    return _measure(around, options, title="Reads of a product", unit="answers/s", load=asking)
+
+
+def placement(around: Surroundings, options: Options) -> Result:
+    @contextmanager
+    def ordering(database: Database, tokens: list[str]) -> Iterator[Rate]:
+        with psycopg.connect(database.url(), autocommit=True) as superuser:
+
+            def rate(url: str, seconds: float) -> float:
+                superuser.execute("CHECKPOINT")  # nobody pays for what another wrote
+                return eventloop.run(Clients([url], tokens).in_turn(CLIENTS, seconds)).rate
+
+            yield rate
+
+    return _measure(around, options, title="Orders placed", unit="orders/s", load=ordering)
+
+
+def _measure(
+    around: Surroundings,
+    options: Options,
+    *,
+    title: str,
+    unit: str,
+    load: Callable[[Database, list[str]], AbstractContextManager[Rate]],
+) -> Result:
+    """Each manner in turn, round by round; each has an API of its own, all of them on one processor."""
+    rates: dict[str, list[float]] = defaultdict(list)
+    costs: dict[str, list[float]] = defaultdict(list)
+    seconds = options.seconds(SECONDS)
+    with (
+        around.database() as database,
+        telemetry(around) as telling,
+        _apis(telling, database) as (urls, tokens),
+        load(database, tokens) as rate,
+    ):
+        for _ in range(options.rounds):
+            for manner, url in urls.items():
+                rate(url, options.seconds(WARM_UP_SECONDS))
+                before = telling.service_seconds(manner)
+                rates[manner].append(rate(url, seconds))
+                spent = telling.service_seconds(manner) - before
+                costs[manner].append(1_000_000 * spent / (rates[manner][-1] * seconds))
+    return Result(
+        title=f"{title}, {CLIENTS} clients",
+        series=[
+            *(of_rounds("tandem-api", manner, unit, values) for manner, values in rates.items()),
+            *(of_rounds("its processor, a request", manner, "µs", values) for manner, values in costs.items()),
+        ],
+        aims=shares(rates),
+        notes=[
+            "An API for each manner, all on one processor, the one that is asked at work and the others idle.",
+            f"A request more with everything on: {median(costs[ON]) - median(costs[OFF]):.0f} µs of its processor.",
+        ],
+    )
+
+
+def shares(rates: Mapping[str, list[float]]) -> list[Aim]:
+    """What telemetry leaves of the rate, and what a collector that is away leaves of that; round by round."""
+    return [
+        at_least(f"{manner}: ≥ {least} % of {other}", _share(rates[manner], rates[other]), least, unit=" %")
+        for manner, other, least in (
+            (ON, OFF, 90),
+            (TENTH, OFF, 90),
+            (SPARING, OFF, 90),
+            (REFUSED, ON, 95),
+            (SILENT, ON, 95),
+        )
+    ]
+
+
+def _share(values: Sequence[float], of: Sequence[float]) -> float:
+    return 100 * median(value / other for value, other in zip(values, of, strict=True))
+
+
+@contextmanager
+def _apis(telling: Telemetry, database: Database) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """The URL of each manner's API, and tokens of customers."""
+    customers = furnish(database.url())
+    identities = Identities()
+    with ExitStack() as parts:
+        parts.enter_context(identities.serving())
+        with servers_own():
+            urls = {
+                manner: parts.enter_context(placing_api(telling.around[manner], database, identities, f"api-{number}"))
+                for number, manner in enumerate(MANNERS)
+            }
+        yield urls, identities.tokens(customers)
