@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tandem_admin.database.grants import MEMBERSHIPS, OWNER, ROLES
 from tandem_contracts.topics import TOPICS
 
@@ -14,6 +15,7 @@ from charts.rendering import CHARTS, refusal, rendered
 
 pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm: `make charts`")
 
+OLD_AND_NEW = ("tandem-postgres", "tandem-postgres-2")
 BACKUP = "postgres.backup.destination=s3://backups"
 
 
@@ -93,6 +95,8 @@ def test_the_umbrella_knows_the_operators_objects_by_their_names(made: list[Any]
 def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
     for one in objects:
         match one["kind"]:
+            case "Pod":
+                yield one["spec"]
             case "Deployment" | "Job":
                 yield one["spec"]["template"]["spec"]
             case "CronJob":
@@ -101,7 +105,7 @@ def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
 
 def environment(template: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
     """What the container is told, and from which key of which Secret it has the rest."""
-    variables = template["containers"][0]["env"]
+    variables = template["containers"][0].get("env", [])
     keys = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in variables if "valueFrom" in one}
     plain = {one["name"]: one["value"] for one in variables if "value" in one}
     return plain, {name: (key["name"], key["key"]) for name, key in keys.items()}
@@ -140,6 +144,30 @@ def test_only_tandem_and_the_operator_come_in(made: list[Any], beside: list[Any]
     assert not network.allows(neighbour, broker, 9093)
     assert not network.allows(postgres, broker, 9093)
     assert not network.allows(broker, postgres, 5432)
+
+
+def test_after_a_restore_everybody_finds_the_other_postgres(packed: Path, tmp_path: Path) -> None:
+    """With what docs/backup-and-restore.md changes of the values."""
+    own = (CHARTS / "tandem" / "ci" / "operators.yaml").read_text()
+    changed = tmp_path / "operators.yaml"
+    changed.write_text(own.replace("tandem-postgres", "tandem-postgres-2"))
+    data = rendered(packed, "data", "operators", values="restored.yaml")
+    processes = rendered(packed, "tandem", "tandem", over=[changed])
+    restoring = yaml.safe_load((CHARTS.parent / "examples" / "restore.yaml").read_text())
+    system = Rendered([*data, *processes, restoring])
+    was, now = (Host(name, "10.244.8.1", "tandem", {"cnpg.io/cluster": name}) for name in OLD_AND_NEW)
+    asking = set()
+    for one in [*processes, restoring]:
+        for template in templates([one]):
+            if url := environment(template)[0].get("TANDEM_DATABASE_URL"):
+                name = one["metadata"]["name"]
+                asking.add(name)
+                assert url.partition("@")[2] == "tandem-postgres-2-rw/tandem"
+                assert "tandem-postgres-2-ca" in str(template["volumes"])
+                assert system.network.allows(system.hosts[name], now, 5432), name
+                # No policy binds the pod of the restore: it has no other process' name.
+                assert system.network.allows(system.hosts[name], was, 5432) == (name == "restore"), name
+    assert {"restore", "tandem-admin-migration", *(f"tandem-worker-{role}" for role in ("relay", "purge"))} < asking
 
 
 @pytest.mark.parametrize(
