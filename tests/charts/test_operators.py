@@ -1,5 +1,6 @@
 """What the chart of operators declares is what the code needs: topics, database roles, and a login for each process."""
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 import yaml
 from tandem_admin.database.grants import MEMBERSHIPS, OWNER, ROLES
 from tandem_contracts.topics import TOPICS
+from tandem_local.cluster_secrets import secrets_manifest
+from tandem_local.credentials import kept_credentials
 
 from charts.network import Host, Rendered
 from charts.rendering import CHARTS, refusal, rendered
@@ -54,6 +57,15 @@ def test_topics_are_what_the_contracts_declare(packed: Path, values: str, replic
     }
 
 
+def test_a_laptops_logins_are_as_the_operator_notices_them(made: list[Any], tmp_path: Path) -> None:
+    (cluster,) = of_kind(made, "Cluster")
+    named = {role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}
+    secrets = json.loads(secrets_manifest(kept_credentials(tmp_path / "secrets.json")))["items"]
+    logins = {one["metadata"]["name"]: one for one in secrets if one["type"] == "kubernetes.io/basic-auth"}
+    assert logins.keys() == named | {cluster["spec"]["bootstrap"]["initdb"]["secret"]["name"]}
+    assert all(one["metadata"]["labels"] == {"cnpg.io/reload": "true"} for one in logins.values())
+
+
 def test_topics_have_one_owner(beside: list[Any]) -> None:
     assert not [one for one in of_kind(beside, "Job") if "topics" in one["metadata"]["name"]]
 
@@ -90,6 +102,27 @@ def test_the_umbrella_knows_the_operators_objects_by_their_names(made: list[Any]
         authorities = {one["secret"]["secretName"] for one in template["volumes"] if "secret" in one}
         assert authorities == {f"{postgres_name}-ca", f"{kafka_name}-cluster-ca-cert"}
     assert logged_in == users
+
+
+PROBE = """
+global: {networkPeers: {api: {to: [{ipBlock: {cidr: 203.0.113.200/32}}], ports: [443]}}}
+worker: {roles: {probe: {enabled: true, existingSecret: tandem-probe}}}
+"""
+
+
+@pytest.mark.parametrize("values", ["operators.yaml", "production.yaml"])
+def test_the_probe_asks_its_secret_for_nothing_but_what_a_customer_has(
+    packed: Path, tmp_path: Path, values: str
+) -> None:
+    over = tmp_path / "probe.yaml"
+    over.write_text(PROBE)
+    whole = rendered(packed, "tandem", "tandem", values=values, over=[over])
+    (probe,) = [one for one in of_kind(whole, "Deployment") if one["metadata"]["name"] == "tandem-worker-probe"]
+    _, secret = environment(probe["spec"]["template"]["spec"])
+    assert secret == {
+        "TANDEM_PROBE_CLIENT_SECRET": ("tandem-probe", "client-secret"),
+        "TANDEM_PROBE_PAYMENT_TOKEN": ("tandem-probe", "payment-token"),
+    }
 
 
 def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
