@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tandem_admin.database.grants import MEMBERSHIPS, OWNER, ROLES
 from tandem_contracts.topics import TOPICS
 from tandem_local.cluster_secrets import secrets_manifest
@@ -17,6 +18,7 @@ from charts.rendering import CHARTS, refusal, rendered
 
 pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm: `make charts`")
 
+OLD_AND_NEW = ("tandem-postgres", "tandem-postgres-2")
 BACKUP = "postgres.backup.destination=s3://backups"
 
 
@@ -93,9 +95,7 @@ def test_the_umbrella_knows_the_operators_objects_by_their_names(made: list[Any]
         role, _, server = plain["TANDEM_DATABASE_URL"].removeprefix("postgresql://").partition("@")
         assert server == f"{postgres_name}-rw/tandem"
         assert secret["PGPASSWORD"] == (passwords[role], "password")
-        brokers, _, named_port = plain["TANDEM_KAFKA_BOOTSTRAP_SERVERS"].partition(":")
-        assert brokers in (f"{kafka_name}-kafka-bootstrap", f"{kafka_name}-kafka-bootstrap.tandem.svc")
-        assert named_port == str(port)
+        assert plain["TANDEM_KAFKA_BOOTSTRAP_SERVERS"] == f"{kafka_name}-kafka-bootstrap:{port}"
         if user := plain.get("TANDEM_KAFKA_USERNAME"):
             assert secret["TANDEM_KAFKA_PASSWORD"] == (f"{prefix}{user}", "password")
             logged_in.add(user)
@@ -128,6 +128,8 @@ def test_the_probe_asks_its_secret_for_nothing_but_what_a_customer_has(
 def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
     for one in objects:
         match one["kind"]:
+            case "Pod":
+                yield one["spec"]
             case "Deployment" | "Job":
                 yield one["spec"]["template"]["spec"]
             case "CronJob":
@@ -136,7 +138,7 @@ def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
 
 def environment(template: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
     """What the container is told, and from which key of which Secret it has the rest."""
-    variables = template["containers"][0]["env"]
+    variables = template["containers"][0].get("env", [])
     keys = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in variables if "valueFrom" in one}
     plain = {one["name"]: one["value"] for one in variables if "value" in one}
     return plain, {name: (key["name"], key["key"]) for name, key in keys.items()}
@@ -175,6 +177,30 @@ def test_only_tandem_and_the_operator_come_in(made: list[Any], beside: list[Any]
     assert not network.allows(neighbour, broker, 9093)
     assert not network.allows(postgres, broker, 9093)
     assert not network.allows(broker, postgres, 5432)
+
+
+def test_after_a_restore_everybody_finds_the_other_postgres(packed: Path, tmp_path: Path) -> None:
+    """With what docs/backup-and-restore.md changes of the values."""
+    own = (CHARTS / "tandem" / "ci" / "operators.yaml").read_text()
+    changed = tmp_path / "operators.yaml"
+    changed.write_text(own.replace("tandem-postgres", "tandem-postgres-2"))
+    data = rendered(packed, "data", "operators", values="restored.yaml")
+    processes = rendered(packed, "tandem", "tandem", over=[changed])
+    restoring = yaml.safe_load((CHARTS.parent / "examples" / "restore.yaml").read_text())
+    system = Rendered([*data, *processes, restoring])
+    was, now = (Host(name, "10.244.8.1", "tandem", {"cnpg.io/cluster": name}) for name in OLD_AND_NEW)
+    asking = set()
+    for one in [*processes, restoring]:
+        for template in templates([one]):
+            if url := environment(template)[0].get("TANDEM_DATABASE_URL"):
+                name = one["metadata"]["name"]
+                asking.add(name)
+                assert url.partition("@")[2] == "tandem-postgres-2-rw/tandem"
+                assert "tandem-postgres-2-ca" in str(template["volumes"])
+                assert system.network.allows(system.hosts[name], now, 5432), name
+                # No policy binds the pod of the restore: it has no other process' name.
+                assert system.network.allows(system.hosts[name], was, 5432) == (name == "restore"), name
+    assert {"restore", "tandem-admin-migration", *(f"tandem-worker-{role}" for role in ("relay", "purge"))} < asking
 
 
 @pytest.mark.parametrize(
