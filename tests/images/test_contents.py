@@ -17,9 +17,9 @@ IMAGES = {
     "tandem-worker": (["tandem_contracts", "tandem_runtime", "tandem_tables", "tandem_worker"], 120),
     "tandem-payment-sandbox": (["payment_sandbox", "tandem_runtime"], 65),
 }
-# In a Dockerfile: what is installed, its name, where it listens, how it starts; and the back office's static files.
+# In a Dockerfile: its folder, what is installed, its name, where it listens, how it starts; the admin's static files.
 OF_ONE_SERVICE = re.compile(
-    r"^# .*docs/images\.md.*|--(extra|package) \S+|^.*image\.(title|description)=.*|^EXPOSE .*|^CMD .*"
+    r"^# .*docs/images\.md.*|services/\S+|--(extra|package) \S+|^.*image\.(title|description)=.*|^EXPOSE .*|^CMD .*"
     r"|^.*TANDEM_STATIC_ROOT.*|static(?= /image)",
     re.MULTILINE,
 )
