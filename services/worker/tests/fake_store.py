@@ -22,15 +22,18 @@ class FakeStore:
     """States of orders that are there from before."""
     broken: dict[str, int] = field(default_factory=dict)
     """Statuses by the end of a path."""
+    strange: dict[str, Any] = field(default_factory=dict)
+    """What is answered instead, with 200, by the end of a path."""
+    garbled: bool = False
+    """Whether answers are said to be compressed and are not."""
     url: str = ""
     placed: int = 0
     cancelled: list[str] = field(default_factory=list)
     looked: int = 0
 
     def answer(self, method: str, path: str) -> tuple[int, Any]:
-        for end, status in self.broken.items():
-            if path.endswith(end):
-                return status, {"title": "Broken on purpose"}
+        if (wrong := self._wrong(path)) is not None:
+            return wrong
         found: tuple[int, Any] = (404, {"title": "Nothing here"})
         match method, path.strip("/").split("/"):
             case "GET", [".well-known", "openid-configuration"]:
@@ -50,6 +53,16 @@ class FakeStore:
                 self.cancelled.append(order)
                 found = 202, {"order_id": order}
         return found
+
+    def _wrong(self, path: str) -> tuple[int, Any] | None:
+        """What is answered on purpose, if anything."""
+        for end, status in self.broken.items():
+            if path.endswith(end):
+                return status, {"title": "Broken on purpose"}
+        for end, content in self.strange.items():
+            if path.endswith(end):
+                return 200, content
+        return None
 
     def _order(self, order: str) -> dict[str, Any]:
         state = "cancelled" if order in self.cancelled else self.life[min(self.looked, len(self.life) - 1)]
@@ -89,6 +102,8 @@ def _handler(store: FakeStore) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json" if status < 400 else PROBLEM)
             self.send_header("Content-Length", str(len(body)))
+            if store.garbled:
+                self.send_header("Content-Encoding", "gzip")
             self.end_headers()
             self.wfile.write(body)
 

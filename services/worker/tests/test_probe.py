@@ -84,6 +84,13 @@ async def test_a_card_that_is_declined_is_an_end_too(steps: Callable[[], dict[st
         (FakeStore(life=("placed", "rejected"), reason="out_of_stock"), "decision", "rejected: out_of_stock"),
         (FakeStore(life=("placed", "reserved")), "decision", "still reserved after 1 s"),
         (FakeStore(broken={"/cancellation": 500}), "cancellation", "500 Broken on purpose"),
+        (FakeStore(garbled=True), "login", "DecodingError"),
+        (FakeStore(strange={"/openid-configuration": {}}), "login", "KeyError: 'token_endpoint'"),
+        (FakeStore(strange={"/openid-configuration": {"token_endpoint": "http://\x00"}}), "login", "InvalidURL"),
+        (FakeStore(strange={"/token": []}), "login", "TypeError"),
+        (FakeStore(strange={"/token": None}), "login", "TypeError"),
+        (FakeStore(strange={"/v1/orders": {}}), "orders", "KeyError: 'items'"),
+        (FakeStore(strange={"/order-1": {}}), "decision", "KeyError: 'state'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -86,7 +86,7 @@ class Customer:
                 return answer.json()
             # The title of a problem (RFC 9457) says what is wrong and quotes nothing.
             problem = answer.json() if "problem" in answer.headers.get("Content-Type", "") else {}
-        except httpx.TransportError as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise StoreError(f"{method} {url}: {error!r}") from error
         except ValueError as error:
             raise StoreError(f"{method} {url}: no JSON") from error

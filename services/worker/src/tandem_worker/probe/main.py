@@ -21,6 +21,9 @@ from tandem_worker.waiting import watched
 
 LOOK_SECONDS = 0.25
 
+# Of an answer that is JSON and not what a customer expects, what is missing is met where it is looked for.
+FAILURES = (StoreError, LookupError, TypeError, AttributeError)
+
 log = structlog.get_logger()
 
 
@@ -40,8 +43,8 @@ async def order_once(settings: ProbeSettings) -> bool:
         try:
             async with connected() as client:
                 await _order(Customer(client, settings), settings.probe_patience_seconds)
-        except StoreError as error:
-            log.warning("probe failed", error=str(error))
+        except FAILURES as error:
+            log.warning("probe failed", error=f"{type(error).__name__}: {error}")
             return False
         metrics.succeeded()
         log.info("probe passed", seconds=round(perf_counter() - began, 3))
@@ -79,7 +82,7 @@ async def _step(name: str) -> AsyncIterator[None]:
     with tracer().start_as_current_span(f"probe {name}"):
         try:
             yield
-        except StoreError:
+        except FAILURES:
             metrics.OUTCOMES.labels(step=name, outcome="failed").inc()
             structlog.contextvars.bind_contextvars(step=name)
             raise
