@@ -10,6 +10,7 @@ from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import TruncDate
 
 from tandem_admin.database.columns import first_id_at
+from tandem_admin.identity.clients import NOBODYS
 
 if TYPE_CHECKING:
     from tandem_admin.orders.models import Order  # noqa: F401 - the queryset's model
@@ -29,8 +30,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(pk__gte=first_id_at(moment))
 
     def of_people(self) -> Self:
-        """Without those of customers for whom a client acts, such as the probe's."""
-        return self.exclude(customer__in=Client.objects.filter(owner__isnull=False).values("owner"))
+        """Without those of customers for whom a client acts, such as the probe's: `subject_of` says who they are."""
+        return self.exclude(customer__in=Client.objects.filter(owner__email__endswith=NOBODYS).values("owner"))
 
     def count_by_day_and_state(self) -> dict[tuple[date, str], int]:
         rows = self.order_by().values_list(TruncDate("placed_at", tzinfo=UTC), "state").annotate(n=Count("pk"))
