@@ -105,11 +105,31 @@ def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "short" not in str(refused.value)
 
 
-def test_a_machine_s_orders_are_not_among_the_figures(customer_id: UUID, store: Store) -> None:
-    Client.objects.create(pk="machine", name="Machine", owner_id=customer_id)
+def test_a_machine_s_orders_are_not_among_the_figures_and_a_person_s_are(customer_id: UUID, store: Store) -> None:
+    Client.objects.create(pk="machine", name="Machine", owner_id=customer_id)  # whoever wrote it there
     before = figures.order_figures(timezone.now())
     store.pay_order(customer_id)
-    after = figures.order_figures(timezone.now())
 
-    assert after.today == before.today
-    assert after.revenue_today == before.revenue_today
+    of_a_person = figures.order_figures(timezone.now())
+    assert of_a_person.today == before.today + 1
+    assert of_a_person.revenue_today != before.revenue_today
+
+    User.objects.filter(pk=customer_id).update(email="machine@tandem.invalid")
+    of_a_machine = figures.order_figures(timezone.now())
+    assert of_a_machine.today == before.today
+    assert of_a_machine.revenue_today == before.revenue_today
+
+
+def test_whoever_had_the_account_before_is_out(
+    client: Browser, make_user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = make_user(EMAIL)
+    client.force_login(before)
+    assert "_auth_user_id" in client.session
+    monkeypatch.setenv("TANDEM_PROBE_CLIENT_SECRET", SECRET)
+    call_command("register_probe", stdout=StringIO())
+
+    now = User.objects.get(email=EMAIL)
+    assert now.pk == before.pk
+    assert not now.has_usable_password()
+    assert now.sessions_ended == before.sessions_ended + 1

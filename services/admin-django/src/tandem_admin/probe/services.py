@@ -9,7 +9,7 @@ from tandem_admin.catalog.services import save_category, save_product
 from tandem_admin.identity.clients import save_client_of
 from tandem_admin.inventory.services import receive
 from tandem_admin.users.models import User
-from tandem_admin.users.services import register
+from tandem_admin.users.services import end_sessions, register
 
 CLIENT_ID = "tandem-probe"
 # A name that nobody will ever have (RFC 2606): no mail is sent there, and a client may act for this customer.
@@ -38,6 +38,10 @@ def save_probe(secret: str, article: Article) -> Client:
         customer = User(email=EMAIL, name="Probe")
         customer.set_unusable_password()
         register(customer)
+    elif customer.has_usable_password():  # of whoever had the account before
+        customer.set_unusable_password()
+        customer.save(update_fields=["password"])
+        end_sessions(customer)
     if not Product.objects.filter(sku=article.sku).exists():
         _stock_up(article)
     return save_client_of(customer, CLIENT_ID, name="Probe", scopes=SCOPES, secret=secret)
