@@ -13,7 +13,8 @@ spec:
   {{- end }}
   revisionHistoryLimit: 5
   strategy:
-    {{- toYaml .values.strategy | nindent 4 }}
+    {{- /* Who asks for Recreate keeps the default of rollingUpdate, which the API server refuses beside it. */}}
+    {{- toYaml (eq .values.strategy.type "Recreate" | ternary (pick .values.strategy "type") .values.strategy) | nindent 4 }}
   selector:
     matchLabels:
       {{- include "tandem.selector" . | nindent 6 }}
