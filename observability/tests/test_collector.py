@@ -42,6 +42,7 @@ SECRETS = {
     "other_card": "5555555555554444",
     "third_card": "3782-822463-10005",
 }
+ERROR = "postgresql://tandem:sesame@db/tandem refuses jane.doe@mail.example.com"
 HARMLESS = {
     "order.id": "01a205e2-797a-7908-94b6-441ae9c5b0e7",
     "messaging.kafka.offset": 1700000000000,
@@ -78,8 +79,18 @@ class Processes:
         self.api, self.other_api, self.worker = (provider.get_tracer("test") for provider in self._providers)
         self.sent: Counter[str] = Counter()
 
-    def trace(self, *, seconds: float = 0.1, failed: bool = False, attributes: dict[str, Any] | None = None) -> str:
-        """A request, and what a worker does because of it, which ends `seconds` after its beginning; the trace's id."""
+    def trace(
+        self,
+        *,
+        seconds: float = 0.1,
+        failed: bool = False,
+        attributes: dict[str, Any] | None = None,
+        error: Exception | None = None,
+    ) -> str:
+        """A request, and what a worker does because of it, which ends `seconds` after its beginning; the trace's id.
+
+        `error` is what the request ends with.
+        """
         begin = time.time_ns()
         end = begin + round(seconds * SECOND)
         api = (self.api, self.other_api)[self.sent["api"] % 2]
@@ -90,6 +101,9 @@ class Processes:
         if failed:
             caused.set_status(Status(StatusCode.ERROR))
         caused.end(end)
+        if error is not None:  # as start_as_current_span does
+            request.record_exception(error)
+            request.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
         request.end(begin + SECOND // 10)
         self.sent.update(("api", "worker-orders"))
         return _trace_id(request)
@@ -139,7 +153,7 @@ def sent(collector: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             processes.sent,
             failed=processes.trace(failed=True),
             slow=processes.trace(seconds=3),
-            secret=processes.trace(failed=True, attributes=SECRETS | HARMLESS),
+            secret=processes.trace(failed=True, attributes=SECRETS | HARMLESS, error=ValueError(ERROR)),
             streams=[processes.stream() for _ in range(20)],
             ordinary=[processes.trace() for _ in range(ORDINARY)],
         )
@@ -225,7 +239,7 @@ def test_span_metrics_count_also_what_is_not_kept(sent: Sent, service: str) -> N
     until(lambda: counted("traces_span_metrics_calls_total") == sent.spans[service])
     assert counted("traces_span_metrics_duration_seconds_count") == sent.spans[service]
     failed = counted("traces_span_metrics_calls_total", status_code="STATUS_CODE_ERROR")
-    assert failed == (2 if service == "worker-orders" else 0)
+    assert failed == (2 if service == "worker-orders" else 1)
 
 
 def test_a_series_of_span_metrics_is_a_service_s_whichever_process_sent_the_spans(sent: Sent) -> None:
@@ -235,17 +249,21 @@ def test_a_series_of_span_metrics_is_a_service_s_whichever_process_sent_the_span
             "traces_span_metrics_calls_total",
             service_name="api",
             span_name="POST /v1/orders",
+            status_code="STATUS_CODE_UNSET",
         )
         assert len(series) == 1
 
 
 def test_secrets_and_personal_data_are_hidden_and_nothing_else(sent: Sent) -> None:
-    (attributes,) = (dict(span.attributes) for span in sent.kept.trace(sent.secret) if span.service == "api")
+    (span,) = (span for span in sent.kept.trace(sent.secret) if span.service == "api")
 
-    told = json.dumps(attributes)
+    told = json.dumps(dict(span.attributes)) + span.message
     for hidden in ("jane", "sesame", "dGFuZGVt", "abcdefgh", "eyJ", "4242", "5555", "822463"):
         assert hidden not in told
-    assert {name: attributes[name] for name in HARMLESS} == {name: str(value) for name, value in HARMLESS.items()}
+    assert {name: span.attributes[name] for name in HARMLESS} == {name: str(value) for name, value in HARMLESS.items()}
+    assert span.failed
+    assert span.attributes["exception: exception.type"] == "ValueError"
+    assert "refuses" in span.attributes["exception: exception.message"]
 
 
 def test_the_collectors_tell_of_themselves(sent: Sent) -> None:

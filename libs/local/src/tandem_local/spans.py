@@ -42,6 +42,8 @@ class Span:
     """(trace id, span id) of the spans it links to."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Also those of its events, such as an exception's message; numbers as they are written."""
+    message: str = ""
+    """Of its status."""
 
 
 class SpanStore:
@@ -145,6 +147,7 @@ def _spans(resource: ResourceSpans) -> Iterator[Span]:
                 end=span.end_time_unix_nano,
                 failed=span.status.code == Status.STATUS_CODE_ERROR,
                 attributes=_attributes(span),
+                message=span.status.message,
                 links=tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
             )
 
