@@ -36,7 +36,7 @@ def test_a_collector_is_told_all_that_its_configuration_asks_for(objects: list[A
     (configuration,) = of_kind(objects, "ConfigMap")[name]["data"].values()
     given = {one["name"] for one in container["env"]}
 
-    assert set(re.findall(r"(?:\$\{env:|env_var: )(\w+)", configuration)) == given - {"GOMEMLIMIT"}
+    assert set(re.findall(r"(?:\$\{env:|env_var: )(\w+)", configuration)) == given
     asked_for = {int(port) for port in re.findall(r"(?:POD_IP\}:|port: )(\d+)", configuration)}
     assert {port["containerPort"] for port in container["ports"]} == asked_for
     assert container["name"] == "collector", "whose lines the agent leaves out"
