@@ -4,16 +4,19 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from tandem_local.processes import running_process
 
-from observability.live.collectors import running_collectors
+from observability.live.collectors import Collectors, running_collectors
 
 PATIENCE_SECONDS = 30.0
 LINE = {
@@ -69,14 +72,23 @@ def receiving_logs() -> Iterator[tuple[str, Received]]:
 def received(collector: Path, tmp_path: Path) -> Received:
     """A line of ours and one of somebody else, as containerd writes them, through the agent."""
     with receiving_logs() as (address, received), running_collectors(tmp_path, address, logs=address) as collectors:
-        folder = collectors.pods / f"tandem_{POD}_0a1b2c3d-0000-4000-8000-000000000001" / "worker"
-        folder.mkdir(parents=True)
-        lines = [json.dumps(LINE), "checkpoint complete"]
-        (folder / "0.log").write_text("".join(f"2026-11-23T00:50:58.102345678Z stdout F {line}\n" for line in lines))
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(received.records) < len(lines) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        write(collectors, json.dumps(LINE), "checkpoint complete")
+        until(lambda: len(received.records) == 2)
     return received
+
+
+def write(collectors: Collectors, *lines: str) -> None:
+    folder = collectors.pods / f"tandem_{POD}_0a1b2c3d-0000-4000-8000-000000000001" / "worker"
+    folder.mkdir(parents=True)
+    (folder / "0.log").write_text("".join(f"2026-11-23T00:50:58.102345678Z stdout F {line}\n" for line in lines))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Return when it holds; the test fails when it does not in time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.1)
 
 
 def test_a_line_arrives_as_it_was_written_with_its_trace_and_its_pod(received: Received) -> None:
@@ -94,3 +106,13 @@ def test_a_line_arrives_as_it_was_written_with_its_trace_and_its_pod(received: R
     assert not record.trace_id
     assert "service.name" not in resource
     assert resource["k8s.pod.name"] == POD
+
+
+def test_a_line_that_was_read_before_a_restart_is_sent_after_it(collector: Path, tmp_path: Path) -> None:
+    with receiving_logs() as (address, received):
+        with running_collectors(tmp_path, address) as collectors:  # nobody takes lines
+            write(collectors, "checkpoint complete")
+            until(lambda: "otelcol_receiver_accepted_log_records_total{" in httpx.get(collectors.own_metrics).text)
+        command = collectors.agent.command
+        with running_process(replace(command, env={**(command.env or {}), "LOGS": address})):
+            until(lambda: "checkpoint complete" in received.records)
