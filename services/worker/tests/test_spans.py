@@ -62,6 +62,19 @@ def test_events_of_one_transaction_and_the_transaction_are_linked(recorded: InMe
         assert [link.context.span_id for link in span.links] == [batch.context.span_id]
 
 
+def test_a_transaction_that_fails_is_a_failure_of_each_of_its_events(recorded: InMemorySpanExporter) -> None:
+    def fail() -> None:
+        with batch_span("tandem-webhooks", [caused(), caused()], [SOURCE] * 2):
+            raise ValueError("deadlock")
+
+    with pytest.raises(ValueError, match="deadlock"):
+        fail()
+
+    ended = recorded.get_finished_spans()
+    assert [span.status.status_code for span in ended] == [trace.StatusCode.ERROR] * 3
+    assert [span.attributes["error.type"] for span in ended[:2]] == ["ValueError"] * 2
+
+
 def test_a_batch_of_which_nothing_is_recorded_is_not_either(recorded: InMemorySpanExporter) -> None:
     unsampled = {"traceparent": CAUSE["traceparent"][:-2] + "00"}
     with batch_span("tandem-webhooks", [replace(caused(), trace=unsampled), replace(caused(), trace={})], [None, None]):

@@ -47,24 +47,32 @@ def process_span(consumer: str, event: Event, source: Source | None) -> dict[str
 def batch_span(consumer: str, events: Sequence[Event], sources: Sequence[Source | None]) -> Iterator[None]:
     """The spans of events that share a transaction, and one of the transaction, which belongs to none of their traces.
 
-    Links lead from each to the other. The transaction's is the current one: its statements are nobody's alone.
+    Links lead from each to the other. The transaction's is the current one: its statements are nobody's alone. When it
+    fails, they all have failed.
     """
     if not any(is_sampled(event.trace) for event in events):
         yield
         return
+    each = zip(events, sources, strict=True)
     attributes: dict[str, str | int] = {**_of_processing(consumer), "messaging.batch.message_count": len(events)}
     with (
         tracer().start_as_current_span(
             "process batch", context=Context(), kind=trace.SpanKind.CONSUMER, attributes=attributes
         ) as batch,
-        ExitStack() as spans,
+        ExitStack() as ends,
     ):
-        for event, source in zip(events, sources, strict=True):
-            span = tracer().start_span(**process_span(consumer, event, source))
-            spans.callback(span.end)
+        spans = [tracer().start_span(**process_span(consumer, event, source)) for event, source in each]
+        for span in spans:
+            ends.callback(span.end)
             span.add_link(batch.get_span_context())
             batch.add_link(span.get_span_context())
-        yield
+        try:
+            yield
+        except Exception as error:
+            for span in spans:  # none of them has happened, and all will be seen again
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(trace.StatusCode.ERROR)
+            raise
 
 
 def _of_processing(consumer: str) -> dict[str, str]:
