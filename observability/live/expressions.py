@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from observability import promql
+from observability import jobs, promql
 from observability.contract import not_always_there
 from observability.dashboards.all import DASHBOARDS
 from observability.documents import blocks
@@ -30,8 +30,8 @@ def panels(rate_interval: str) -> Iterator[Asked]:
         for panel in dashboard.panels:
             for query in panel.queries:
                 expression = promql.filled_in(query.promql(), variables)
-                asked = {one.name for one in promql.selections(expression)}
-                parts = () if asked & not_always_there() else (expression,)
+                here = all(map(_is_here, promql.selections(expression)))
+                parts = (expression,) if here else ()
                 yield Asked(dashboard.uid, panel.title, expression, parts)
 
 
@@ -50,5 +50,9 @@ def pages() -> Iterator[Asked]:
 
 def _series(expression: str) -> tuple[str, ...]:
     """The selectors of the expression, each alone, of what has to be there."""
-    asked = [one.written for one in promql.selections(expression) if one.name not in not_always_there()]
-    return tuple(dict.fromkeys(asked))
+    return tuple(dict.fromkeys(one.written for one in promql.selections(expression) if _is_here(one)))
+
+
+def _is_here(asked: promql.Selection) -> bool:
+    """Whether a system on one machine has such series; it has no collector."""
+    return asked.name not in not_always_there() and ("job", jobs.COLLECTORS) not in asked.matchers

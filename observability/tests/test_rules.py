@@ -11,6 +11,7 @@ from observability.contract import FOREIGN, declared_metrics
 from observability.dashboards.all import DASHBOARDS
 from observability.documents import ROOT, Block, blocks
 from observability.documents import RUNBOOKS as PAGES
+from observability.live.expressions import panels
 from observability.ruleset import Alert, Recording, alerts, recordings
 
 SECTIONS = ["First look", "Cause", "Action", "Verification"]
@@ -42,7 +43,8 @@ def test_a_recording_asks_for_what_is_emitted(recording: Recording) -> None:
 
 def test_what_others_emit_is_declared_apart_and_asked_for() -> None:
     foreign = {metric.name for metric in declared_metrics(FOREIGN)}
-    asked = {selection.name for alert in alerts() for selection in promql.selections(alert.expression)}
+    expressions = [alert.expression for alert in alerts()] + [asked.expression for asked in panels("5m")]
+    asked = {selection.name for expression in expressions for selection in promql.selections(expression)}
 
     assert foreign <= asked
     assert not foreign & {metric.name for metric in declared_metrics()}

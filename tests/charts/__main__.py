@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from charts import operator_types, readmes, static, suites
+from charts import readmes, static, suites
 from charts import schemas as value_schemas
 from charts.conformity import VERSIONS
 from charts.rendering import CHARTS, NAMES
@@ -29,8 +29,6 @@ def check() -> None:
     cases = static.check_all()
     ran = {chart: suites.run(chart) for chart in NAMES}
     console.print(_table(cases, ran))
-    if told := operator_types.unchecked():
-        console.print(told)
     complaints = [f"{chart}: helm-unittest: {own.complaint}" for chart, own in ran.items() if own.complaint]
     ignored = [f"kube-score: {test} is ignored, but nothing fails it" for test in static.ignored_for_nothing(cases)]
     wrong = [*stale, *undescribed, *complaints, *ignored, *(line for case in cases for line in case.wrong)]

@@ -1,7 +1,7 @@
 """The types of custom resources, as kubeconform reads them.
 
 Their definitions are in the Go modules that tools/crds/go.mod pins; `go mod download` fetches them, and refuses one
-whose sum is not the one in go.sum. Those of Postgres' and Kafka's operators: see operator_types.
+whose sum is not the one in go.sum. Strimzi's are in no Go module: see strimzi.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from charts import operator_types
+from charts.strimzi import write_strimzi
 from charts.structural import json_schema
 
 LOCK = Path(__file__).parents[2] / "tools" / "crds"
@@ -22,6 +22,9 @@ MONITORING = "example/prometheus-operator-crd/monitoring.coreos.com_"
 # Which files of a module.
 MODULES = {
     "github.com/argoproj/argo-cd/v3": ("manifests/crds/application-crd.yaml",),
+    "github.com/cloudnative-pg/cloudnative-pg": tuple(
+        f"config/crd/bases/postgresql.cnpg.io_{plural}.yaml" for plural in ("clusters", "poolers", "scheduledbackups")
+    ),
     "github.com/cloudnative-pg/plugin-barman-cloud": ("config/crd/bases/barmancloud.cnpg.io_objectstores.yaml",),
     "github.com/external-secrets/external-secrets": ("config/crds/bases/external-secrets.io_*.yaml",),
     "github.com/kedacore/keda/v2": ("config/crd/bases/keda.sh_*.yaml",),
@@ -56,10 +59,8 @@ def definitions() -> Iterator[Mapping[str, Any]]:
         for pattern in patterns:
             yield from in_files(folder, pattern)
     with TemporaryDirectory() as made:
-        operator_types.write_strimzi(Path(made))
+        write_strimzi(Path(made))
         yield from in_files(Path(made), "*.yaml")
-    if given := operator_types.cloudnative_pg():
-        yield from in_files(given, "*.yaml")
 
 
 def in_files(folder: Path, pattern: str) -> Iterator[Mapping[str, Any]]:

@@ -67,6 +67,12 @@ TOPIC: dict[str, Any] = {
     "metadata": {"name": "one"},
     "spec": {"partitions": 3, "replicas": 3, "config": {"retention.ms": "-1"}},
 }
+POSTGRES: dict[str, Any] = {
+    "apiVersion": "postgresql.cnpg.io/v1",
+    "kind": "Cluster",
+    "metadata": {"name": "one"},
+    "spec": {"instances": 3, "postgresql": {"synchronous": {"method": "any", "number": 1}}, "storage": {"size": "1Gi"}},
+}
 EXAMPLES = sorted((CHARTS.parent / "examples").glob("*.yaml"))
 
 
@@ -77,7 +83,7 @@ def complaints(objects: list[dict[str, Any]], folder: Path, schemas: tuple[str, 
 
 
 def test_what_a_type_names_is_taken(schemas: tuple[str, ...], tmp_path: Path) -> None:
-    assert complaints([ROUTE, SCALED, EXTERNAL, MONITOR, RULES, BUDGET, TOPIC], tmp_path, schemas) == []
+    assert complaints([ROUTE, SCALED, EXTERNAL, MONITOR, RULES, BUDGET, TOPIC, POSTGRES], tmp_path, schemas) == []
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,8 @@ def test_what_a_type_names_is_taken(schemas: tuple[str, ...], tmp_path: Path) ->
         (RULES, ["spec", "groups", 0, "rules", 0, "annotation"], {}, "'annotation' not allowed"),
         (TOPIC, ["spec", "partition"], 3, "'partition' not allowed"),
         (TOPIC, ["spec", "partitions"], 0, "minimum: got 0, want 1"),
+        (POSTGRES, ["spec", "instance"], 3, "'instance' not allowed"),
+        (POSTGRES, ["spec", "postgresql", "synchronous", "method"], "some", "must be one of"),
         (BUDGET, ["spec", "maxUnavailble"], 1, "'maxUnavailble' not allowed"),
         (SCALED, ["apiVersion"], "keda.sh/v1", "could not find schema"),
         (MONITOR, ["kind"], "BlackBox", "could not find schema"),

@@ -4,9 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -16,21 +14,9 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     TopicAuthorizationFailedError,
 )
-from kafka import KafkaAdminClient
-from kafka.admin import (
-    ACL,
-    ACLOperation,
-    ACLPermissionType,
-    ACLResourcePatternType,
-    ResourcePattern,
-    ResourceType,
-    UserScramCredentialUpsertion,
-)
 from tandem_api.feed.feed import TOPICS as FEED
 from tandem_api.feed.source import open_source
 from tandem_contracts.topics import CATALOG, CUSTOMERS, INVENTORY, ORDERS, TOPICS, Topic
-from tandem_local.kafka import Listener, running_kafka
-from tandem_local.ports import free_port
 from tandem_runtime.kafka import KafkaSettings
 from tandem_worker.notifications.intentions import notifications_consumer
 from tandem_worker.orders.process import NAME as ORDER_PROCESS
@@ -38,37 +24,12 @@ from tandem_worker.relay.broker import running_producer
 from tandem_worker.streams import broker as streams
 from tandem_worker.webhooks.fan_out import webhooks_consumer
 
+from charts.broker import Broker, running_broker
 from charts.rendering import rendered
 
 pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm: `make charts`")
 
-PASSWORD = "correct horse battery staple"
 NOTIFICATIONS, WEBHOOKS = notifications_consumer(), webhooks_consumer()
-# Strimzi's `type: simple`, and an operator who may do everything.
-AUTHORIZER = {
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "super.users": "User:ANONYMOUS",
-}
-LOGIN = {
-    "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-    "scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-}
-
-
-@dataclass(frozen=True)
-class Broker:
-    address: str
-
-    def settings(self, user: str) -> KafkaSettings:
-        return KafkaSettings.model_validate(
-            {
-                "environment": "test",
-                "kafka_bootstrap_servers": self.address,
-                "kafka_security_protocol": "SASL_PLAINTEXT",
-                "kafka_username": user,
-                "kafka_password": PASSWORD,
-            }
-        )
 
 
 @pytest.fixture(scope="module")
@@ -77,52 +38,8 @@ def broker(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
         *(one for one in rendered(packed, "data", "operators", values="dev.yaml") if one["kind"] == "KafkaTopic"),
         *(one for one in rendered(packed, "data", "operators", values="restored.yaml") if one["kind"] == "KafkaUser"),
     ]
-    port = free_port()
-    listener = Listener(port, port, "SASL_PLAINTEXT", LOGIN)
-    with running_kafka(tmp_path_factory.mktemp("kafka"), listeners=[listener], settings=AUTHORIZER) as server:
-        operator = KafkaAdminClient(bootstrap_servers=server.bootstrap_servers)
-        operate(operator, made)
-        operator.close()
-        yield Broker(f"127.0.0.1:{port}")
-
-
-def operate(operator: KafkaAdminClient, made: list[Any]) -> None:
-    """Do as Strimzi's entity operator does with topics and users."""
-    topics = {one["metadata"]["name"]: one["spec"] for one in made if one["kind"] == "KafkaTopic"}
-    operator.create_topics(
-        {
-            name: {
-                "num_partitions": spec["partitions"],
-                "replication_factor": spec["replicas"],
-                "configs": spec["config"],
-            }
-            for name, spec in topics.items()
-        },
-        wait_for_metadata=True,
-    )
-    for user in (one for one in made if one["kind"] == "KafkaUser"):
-        name, spec = user["metadata"]["name"], user["spec"]
-        mechanism = spec["authentication"]["type"].upper()
-        operator.alter_user_scram_credentials([UserScramCredentialUpsertion(name, mechanism, password=PASSWORD)])
-        operator.create_acls(
-            [
-                ACL(
-                    f"User:{name}",
-                    "*",
-                    ACLOperation[operation.upper()],
-                    ACLPermissionType.ALLOW,
-                    ResourcePattern(
-                        ResourceType[rule["resource"]["type"].upper()],
-                        rule["resource"]["name"],
-                        ACLResourcePatternType[
-                            {"literal": "LITERAL", "prefix": "PREFIXED"}[rule["resource"]["patternType"]]
-                        ],
-                    ),
-                )
-                for rule in spec["authorization"]["acls"]
-                for operation in rule["operations"]
-            ]
-        )
+    with running_broker(tmp_path_factory.mktemp("kafka"), made) as running:
+        yield running
 
 
 @asynccontextmanager
@@ -218,6 +135,29 @@ async def test_nobody_reads_what_is_not_for_him(broker: Broker, user: str, group
 async def test_nobody_takes_the_order_process_partitions(broker: Broker, user: str) -> None:
     with pytest.raises(GroupAuthorizationFailedError):
         await consume(broker.settings(user), ORDER_PROCESS, ORDERS.name)
+
+
+@pytest.mark.parametrize(
+    ("user", "group", "topics"),
+    [
+        ("orders", ORDER_PROCESS, (ORDERS.name,)),
+        ("notifications", NOTIFICATIONS.name, NOTIFICATIONS.topics),
+        ("webhooks", WEBHOOKS.name, WEBHOOKS.topics),
+    ],
+)
+async def test_a_scaler_reads_a_consumers_lag_with_the_consumers_login(
+    broker: Broker, user: str, group: str, topics: tuple[str, ...]
+) -> None:
+    async with streams.connected(broker.settings(user)) as looking:
+        await looking.admin.list_consumer_group_offsets(group)
+        extents = await looking.extents(await looking.partitions(topics))
+    assert {partition.topic for partition in extents} == set(topics)
+
+
+async def test_a_login_that_is_no_consumers_reads_no_lag(broker: Broker) -> None:
+    async with streams.connected(broker.settings("api")) as looking:
+        with pytest.raises(GroupAuthorizationFailedError):
+            await looking.admin.list_consumer_group_offsets(WEBHOOKS.name)
 
 
 async def test_the_api_does_not_even_see_the_topic_of_stock(broker: Broker) -> None:

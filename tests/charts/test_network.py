@@ -110,10 +110,11 @@ def test_in_production_gateway_and_prometheus_come_in(production: Rendered) -> N
 def test_in_production_each_calls_whom_it_needs(production: Rendered) -> None:
     outside = {
         "postgres": (Host("postgres", "10.244.8.1", "postgres", {"cnpg.io/cluster": "tandem"}), 5432),
-        "kafka": (Host("kafka", "10.244.8.2", "kafka", {"strimzi.io/cluster": "tandem"}), 9092),
+        "kafka": (Host("kafka", "10.244.8.2", "kafka", {"strimzi.io/cluster": "tandem"}), 9093),
         "admin": (Host("gateway", "10.244.8.3", "gateway", {}), 443),
         "smtp": (Host("smtp", "198.51.100.7"), 587),
         "payment": (Host("payment", "203.0.113.7"), 443),
+        "bucket": (Host("bucket", "203.0.113.130"), 443),
         "otlp": (Host("collector", "10.244.8.4", "observability", {}), 4318),
     }
     called = {
@@ -121,18 +122,19 @@ def test_in_production_each_calls_whom_it_needs(production: Rendered) -> None:
         for name, source in production.hosts.items()
         if not name.endswith("-test")
     }
-    # Webhooks go to any public address, the provider's among them.
+    # Webhooks go to any public address, the provider's and the bucket's among them.
     assert called == {
-        ADMIN: {"postgres", "smtp", "otlp"},
+        ADMIN: {"postgres", "smtp", "bucket", "otlp"},
         API: {"postgres", "kafka", "admin", "otlp"},
         WORKERS["relay"]: {"postgres", "kafka", "otlp"},
         WORKERS["orders"]: {"postgres", "kafka", "payment", "otlp"},
         WORKERS["notifications"]: {"postgres", "kafka", "smtp", "otlp"},
-        WORKERS["webhooks"]: {"postgres", "kafka", "payment", "otlp"},
+        WORKERS["webhooks"]: {"postgres", "kafka", "payment", "bucket", "otlp"},
         WORKERS["purge"]: {"postgres", "otlp"},
-        "tandem-admin-migration": {"postgres", "otlp"},
-        "tandem-admin-topics": {"kafka", "otlp"},
-        **{name: {"postgres", "otlp"} for name in SCHEDULES},
+        # A chart's extraEgress is that of its jobs, too.
+        "tandem-admin-migration": {"postgres", "bucket", "otlp"},
+        "tandem-admin-topics": {"kafka", "bucket", "otlp"},
+        **{name: {"postgres", "bucket", "otlp"} for name in SCHEDULES},
     }
 
 

@@ -1,19 +1,24 @@
 """What the chart of operators declares is what the code needs: topics, database roles, and a login for each process."""
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tandem_admin.database.grants import MEMBERSHIPS, OWNER, ROLES
 from tandem_contracts.topics import TOPICS
+from tandem_local.cluster_secrets import secrets_manifest
+from tandem_local.credentials import kept_credentials
 
 from charts.network import Host, Rendered
 from charts.rendering import CHARTS, refusal, rendered
 
 pytestmark = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm: `make charts`")
 
+OLD_AND_NEW = ("tandem-postgres", "tandem-postgres-2")
 BACKUP = "postgres.backup.destination=s3://backups"
 
 
@@ -50,6 +55,15 @@ def test_topics_are_what_the_contracts_declare(packed: Path, values: str, replic
         }
         for topic in TOPICS
     }
+
+
+def test_a_laptops_logins_are_as_the_operator_notices_them(made: list[Any], tmp_path: Path) -> None:
+    (cluster,) = of_kind(made, "Cluster")
+    named = {role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}
+    secrets = json.loads(secrets_manifest(kept_credentials(tmp_path / "secrets.json")))["items"]
+    logins = {one["metadata"]["name"]: one for one in secrets if one["type"] == "kubernetes.io/basic-auth"}
+    assert logins.keys() == named | {cluster["spec"]["bootstrap"]["initdb"]["secret"]["name"]}
+    assert all(one["metadata"]["labels"] == {"cnpg.io/reload": "true"} for one in logins.values())
 
 
 def test_topics_have_one_owner(beside: list[Any]) -> None:
@@ -90,9 +104,32 @@ def test_the_umbrella_knows_the_operators_objects_by_their_names(made: list[Any]
     assert logged_in == users
 
 
+PROBE = """
+global: {networkPeers: {api: {to: [{ipBlock: {cidr: 203.0.113.200/32}}], ports: [443]}}}
+worker: {roles: {probe: {enabled: true, existingSecret: tandem-probe}}}
+"""
+
+
+@pytest.mark.parametrize("values", ["operators.yaml", "production.yaml"])
+def test_the_probe_asks_its_secret_for_nothing_but_what_a_customer_has(
+    packed: Path, tmp_path: Path, values: str
+) -> None:
+    over = tmp_path / "probe.yaml"
+    over.write_text(PROBE)
+    whole = rendered(packed, "tandem", "tandem", values=values, over=[over])
+    (probe,) = [one for one in of_kind(whole, "Deployment") if one["metadata"]["name"] == "tandem-worker-probe"]
+    _, secret = environment(probe["spec"]["template"]["spec"])
+    assert secret == {
+        "TANDEM_PROBE_CLIENT_SECRET": ("tandem-probe", "client-secret"),
+        "TANDEM_PROBE_PAYMENT_TOKEN": ("tandem-probe", "payment-token"),
+    }
+
+
 def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
     for one in objects:
         match one["kind"]:
+            case "Pod":
+                yield one["spec"]
             case "Deployment" | "Job":
                 yield one["spec"]["template"]["spec"]
             case "CronJob":
@@ -101,7 +138,7 @@ def templates(objects: Iterable[Any]) -> Iterable[Mapping[str, Any]]:
 
 def environment(template: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
     """What the container is told, and from which key of which Secret it has the rest."""
-    variables = template["containers"][0]["env"]
+    variables = template["containers"][0].get("env", [])
     keys = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in variables if "valueFrom" in one}
     plain = {one["name"]: one["value"] for one in variables if "value" in one}
     return plain, {name: (key["name"], key["key"]) for name, key in keys.items()}
@@ -140,6 +177,30 @@ def test_only_tandem_and_the_operator_come_in(made: list[Any], beside: list[Any]
     assert not network.allows(neighbour, broker, 9093)
     assert not network.allows(postgres, broker, 9093)
     assert not network.allows(broker, postgres, 5432)
+
+
+def test_after_a_restore_everybody_finds_the_other_postgres(packed: Path, tmp_path: Path) -> None:
+    """With what docs/backup-and-restore.md changes of the values."""
+    own = (CHARTS / "tandem" / "ci" / "operators.yaml").read_text()
+    changed = tmp_path / "operators.yaml"
+    changed.write_text(own.replace("tandem-postgres", "tandem-postgres-2"))
+    data = rendered(packed, "data", "operators", values="restored.yaml")
+    processes = rendered(packed, "tandem", "tandem", over=[changed])
+    restoring = yaml.safe_load((CHARTS.parent / "examples" / "restore.yaml").read_text())
+    system = Rendered([*data, *processes, restoring])
+    was, now = (Host(name, "10.244.8.1", "tandem", {"cnpg.io/cluster": name}) for name in OLD_AND_NEW)
+    asking = set()
+    for one in [*processes, restoring]:
+        for template in templates([one]):
+            if url := environment(template)[0].get("TANDEM_DATABASE_URL"):
+                name = one["metadata"]["name"]
+                asking.add(name)
+                assert url.partition("@")[2] == "tandem-postgres-2-rw/tandem"
+                assert "tandem-postgres-2-ca" in str(template["volumes"])
+                assert system.network.allows(system.hosts[name], now, 5432), name
+                # No policy binds the pod of the restore: it has no other process' name.
+                assert system.network.allows(system.hosts[name], was, 5432) == (name == "restore"), name
+    assert {"restore", "tandem-admin-migration", *(f"tandem-worker-{role}" for role in ("relay", "purge"))} < asking
 
 
 @pytest.mark.parametrize(

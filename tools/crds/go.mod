@@ -6,6 +6,7 @@ go 1.26.0
 
 require (
 	github.com/argoproj/argo-cd/v3 v3.4.13
+	github.com/cloudnative-pg/cloudnative-pg v1.30.0
 	github.com/cloudnative-pg/plugin-barman-cloud v0.15.0
 	github.com/external-secrets/external-secrets v0.16.2
 	github.com/kedacore/keda/v2 v2.20.2

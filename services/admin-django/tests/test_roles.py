@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from tandem_admin.database.grants import OWNER, ROLES
+from tandem_admin.database.roles import create_roles
 from tandem_local.postgres import running_postgres
 from tandem_local.programs import database_url, program
 
@@ -48,6 +49,13 @@ def test_who_may_create_roles_and_databases_is_enough(cloud: str) -> None:
     with psycopg.connect(cloud) as administrator:
         (member,) = administrator.execute("SELECT pg_has_role(%s, 'SET')", [OWNER]).fetchone() or (None,)
         assert member is False
+
+
+def test_a_database_that_is_somebody_elses_is_told(cloud: str) -> None:
+    with psycopg.connect(cloud, autocommit=True) as administrator:
+        administrator.execute("CREATE DATABASE taken")
+        complaints = create_roles(administrator, PASSWORDS, database="taken")
+    assert complaints[-1] == "the database taken is administrator's, so migrations will fail: give it to tandem_owner"
 
 
 def test_what_the_url_says_of_tls_holds(cloud: str) -> None:

@@ -15,6 +15,7 @@ from tandem_contracts.orders import (
 )
 from tandem_tables.orders import Order
 from tandem_tables.timeline import append_to_timeline
+from tandem_worker.consumer.inbox import Outcome
 from tandem_worker.orders.repository import lock_order
 from tandem_worker.payments.reconciliation import Unsettled, settle_quietly
 from tandem_worker.payments.services import Payments
@@ -131,6 +132,20 @@ async def test_an_order_cancelled_before_it_was_handled_is_never_charged(store: 
 
     await store.run()
 
+    assert store.state(order_id) == "cancelled"
+    assert store.stock("MUG") == (5, 0)
+    assert store.payments(order_id) == []
+
+
+async def test_an_order_whose_placement_was_lost_can_be_cancelled_and_is_never_charged(store: Store) -> None:
+    store.put_in_stock("MUG", 5)
+    order_id = await store.place_order({"MUG": 1})
+    await store.ask(order_id, OrderCancellationRequested, requested_by="customer")
+    _, requested = store.events()
+
+    outcome = await store.apply(requested)
+
+    assert outcome is Outcome.APPLIED
     assert store.state(order_id) == "cancelled"
     assert store.stock("MUG") == (5, 0)
     assert store.payments(order_id) == []

@@ -56,3 +56,13 @@ A secret is never a value of a chart: only where it is.
 {{- end }}
 {{- end -}}
 
+{{/* With what a process logs in to Kafka, for who reads its environment; and the mechanism, in KEDA's words. */}}
+{{- define "tandem.kafkaLogin" -}}
+username: TANDEM_KAFKA_USERNAME
+password: TANDEM_KAFKA_PASSWORD
+{{- end -}}
+
+{{- define "tandem.kafkaMechanism" -}}
+{{- $mechanisms := dict "SCRAM-SHA-512" "scram_sha512" "SCRAM-SHA-256" "scram_sha256" "PLAIN" "plaintext" -}}
+{{- get $mechanisms (get (.values.settings | default dict) "TANDEM_KAFKA_SASL_MECHANISM" | default "SCRAM-SHA-512") -}}
+{{- end -}}

@@ -32,6 +32,29 @@ spec:
 {{- end -}}
 {{- end -}}
 
+{{/*
+KEDA reads a role's lag as the role itself gets at Kafka: by the login of its pods' environment, and the authority that they trust.
+Empty where the brokers ask for neither.
+*/}}
+{{- define "tandem.kafkaAuthentication" -}}
+{{- $protocol := include "tandem.global" (dict "root" .root "path" "kafka.securityProtocol") -}}
+{{- if hasPrefix "SASL_" $protocol }}
+env:
+  {{- range $parameter, $variable := include "tandem.kafkaLogin" . | fromYaml }}
+  - parameter: {{ $parameter }}
+    name: {{ $variable }}
+  {{- end }}
+{{- end }}
+{{- if hasSuffix "SSL" $protocol }}
+{{- with include "tandem.global" (dict "root" .root "path" "kafka.caSecret") }}
+secretTargetRef:
+  - parameter: ca
+    name: {{ . }}
+    key: ca.crt
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "tandem.autoscaler" -}}
 {{- $scaling := .values.autoscaling -}}
 {{- if $scaling.enabled -}}
@@ -39,11 +62,21 @@ spec:
   {{- fail (printf "%s: autoscaling.maxReplicas is below minReplicas" .component) -}}
 {{- end -}}
 {{- if $scaling.kafka -}}
-{{- $protocol := include "tandem.global" (dict "root" .root "path" "kafka.securityProtocol") -}}
 {{- $partitions := 0 -}}
 {{- range values $scaling.kafka.topics }}{{ $partitions = max $partitions (int .) }}{{ end -}}
 {{- if gt (int $scaling.maxReplicas) (int $partitions) -}}
   {{- fail (printf "%s: autoscaling.maxReplicas is %v, but its topics have %v partitions at most: more pods would have nothing to do" .component $scaling.maxReplicas $partitions) -}}
+{{- end }}
+{{- $protocol := include "tandem.global" (dict "root" .root "path" "kafka.securityProtocol") }}
+{{- $authentication := include "tandem.kafkaAuthentication" . | trim }}
+{{- with $authentication }}
+apiVersion: keda.sh/v1alpha1
+kind: TriggerAuthentication
+metadata:
+  {{- include "tandem.metadata" $ | nindent 2 }}
+spec:
+  {{- . | nindent 2 }}
+---
 {{- end }}
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
@@ -65,32 +98,16 @@ spec:
         # A group that has committed nothing yet begins at the beginning, as our consumers do.
         offsetResetPolicy: earliest
         {{- if hasPrefix "SASL_" $protocol }}
-        sasl: scram_sha512
-        tls: {{ ternary "enable" "disable" (hasSuffix "SSL" $protocol) }}
+        sasl: {{ include "tandem.kafkaMechanism" $ }}
+        {{- end }}
+        {{- if hasSuffix "SSL" $protocol }}
+        tls: enable
+        {{- end }}
+      {{- if $authentication }}
       authenticationRef:
         name: {{ include "tandem.name" $ }}
-        {{- end }}
+      {{- end }}
     {{- end }}
-{{- if hasPrefix "SASL_" $protocol }}
----
-# The process' own login, of which KEDA uses the right to see its group.
-apiVersion: keda.sh/v1alpha1
-kind: TriggerAuthentication
-metadata:
-  {{- include "tandem.metadata" . | nindent 2 }}
-spec:
-  env:
-    - parameter: username
-      name: TANDEM_KAFKA_USERNAME
-    - parameter: password
-      name: TANDEM_KAFKA_PASSWORD
-  {{- with include "tandem.global" (dict "root" $.root "path" "kafka.caSecret") }}
-  secretTargetRef:
-    - parameter: ca
-      name: {{ . }}
-      key: ca.crt
-  {{- end }}
-{{- end }}
 {{- else }}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler

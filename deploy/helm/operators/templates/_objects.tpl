@@ -16,7 +16,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end -}}
 
-{{/* What holds data outlives the release. */}}
+{{/* What holds data outlives the release, and so does what guards it and copies it. */}}
 {{- define "operators.keep" -}}
 {{- if .Values.keep -}}
 annotations:

@@ -1,6 +1,7 @@
 """The Secrets that the charts' development values name, of the same credentials as without containers."""
 
 import json
+from typing import Any
 
 from tandem_local.credentials import SUPERUSER, Credentials
 from tandem_local.programs import OWNER, database_url
@@ -48,8 +49,17 @@ def secrets_manifest(credentials: Credentials) -> str:
             "customer-password": credentials.customer_password,
         },
     }
-    items = [
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "Opaque", "stringData": content}
-        for name, content in secrets.items()
-    ]
+    items = [_secret(name, content) for name, content in secrets.items()]
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n"
+
+
+def _secret(name: str, content: dict[str, str]) -> dict[str, Any]:
+    """One of them. A login is of the type and has the label by which CloudNativePG sees at once that it changed."""
+    is_login = "username" in content
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "labels": {"cnpg.io/reload": "true"} if is_login else {}},
+        "type": "kubernetes.io/basic-auth" if is_login else "Opaque",
+        "stringData": content,
+    }

@@ -38,6 +38,8 @@ def configure_logging(service: str, settings: RuntimeSettings) -> None:
     """
     # What no line of ours has, and every record would look up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # Likewise who called: a sixth of a line's time. This is how the library's documentation says it.
+    logging._srcfile = None  # noqa: SLF001
     stamp: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

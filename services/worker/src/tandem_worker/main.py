@@ -30,6 +30,7 @@ from tandem_worker.probe.main import run_probe
 from tandem_worker.purge.main import Purge
 from tandem_worker.refunds.services import Refunds
 from tandem_worker.relay.main import run_relay
+from tandem_worker.restore.commands import lost, restore
 from tandem_worker.schema import wait_for_tables
 from tandem_worker.settings import (
     ConsumerSettings,
@@ -97,6 +98,8 @@ def purge() -> None:
 app.add_typer(dead_letters)
 app.command()(replay)
 app.command()(discard)
+events.command()(lost)
+events.command()(restore)
 app.add_typer(events)
 app.command()(lag)
 

@@ -22,21 +22,21 @@ def create_roles(creator: psycopg.Connection, passwords: dict[str, str], databas
     """Create the roles that are missing, set their passwords, and create `database` owned by `tandem_owner`.
 
     `creator` is a superuser's or, as clouds have it, that of a role with CREATEROLE and CREATEDB; in autocommit mode,
-    since CREATE DATABASE runs in no transaction. Returns what it was not allowed to do and the system can do without.
+    since CREATE DATABASE runs in no transaction. Returns what it was not allowed to do and the system can do without,
+    and whose the database is, should it be there and belong to another.
     """
     known = {row[0] for row in creator.execute("SELECT rolname FROM pg_roles")}
     for role in (OWNER, *ROLES):
         if role not in known:
             creator.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
         creator.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(passwords[role])))
-    if not creator.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+    complaints = [_join(creator, role, group) for role, groups in MEMBERSHIPS.items() for group in groups]
+    found = creator.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [database]).fetchone()
+    if found is None:
         _create_database(creator, database)
-    return [
-        complaint
-        for role, groups in MEMBERSHIPS.items()
-        for group in groups
-        if (complaint := _join(creator, role, group))
-    ]
+    elif found[0] != OWNER:
+        complaints.append(f"the database {database} is {found[0]}'s, so migrations will fail: give it to {OWNER}")
+    return [complaint for complaint in complaints if complaint]
 
 
 def _create_database(creator: psycopg.Connection, database: str) -> None:

@@ -1,4 +1,4 @@
-"""`tandem-worker events tail`, `events of` and `lag`: looking at streams. `events restore`: after a backup."""
+"""`tandem-worker events tail`, `events of` and `lag`: looking at streams."""
 
 import asyncio
 import json
@@ -18,7 +18,6 @@ from tandem_worker.database import session_factory
 from tandem_worker.relay.outbox import open_outbox
 from tandem_worker.settings import Settings
 from tandem_worker.streams import lag as lags
-from tandem_worker.streams import restore as restoring
 from tandem_worker.streams import tail as tails
 from tandem_worker.streams.broker import Broker, BrokerAwayError, NoSuchTopicError, connected
 from tandem_worker.streams.presentation import stream_page
@@ -65,7 +64,7 @@ def tail(
     try:
         asyncio.run(_at_broker(settings, follow))
     except (BrokerAwayError, NoSuchTopicError) as error:
-        fail(_broker_line(settings, error))
+        fail(broker_line(settings, error))
     except KeyboardInterrupt:
         typer.echo(err=True)  # behind the terminal's ^C
 
@@ -97,39 +96,6 @@ def of(
     typer.echo(asyncio.run(find()))
     if unreachable:
         fail("", *unreachable)
-
-
-@events.command()
-def restore(
-    *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is lost, and what would be done.")] = False,
-) -> None:
-    """Make the topics agree with a database that was restored to an earlier moment; the worker is stopped meanwhile.
-
-    Shows each event that was published and is lost. docs/backup-and-restore.md says what to do about them.
-    """
-    settings = load_settings(Settings)
-
-    async def work() -> restoring.Findings:
-        url = settings.database_url.get_secret_value()
-        async with connected(settings) as broker, await open_outbox(url, application=APPLICATION) as connection:
-            await restoring.stay_alone(broker, connection)
-            found = await restoring.look(broker, connection)
-            for seen in found.lost:
-                typer.echo(tails.line(seen, payload=False))
-            if not dry_run:
-                await restoring.carry_out(broker, settings, found)
-            return found
-
-    try:
-        found = asyncio.run(work())
-    except (BrokerAwayError, NoSuchTopicError) as error:
-        fail(_broker_line(settings, error))
-    except restoring.CompanyError as error:
-        fail(f"{error}: stop the worker first. Nothing was changed.")
-    counts = ", ".join(f"{found.counts[standing]} {standing}" for standing in ("lost", "due", "applied"))
-    done = "nothing was changed" if dry_run else "what is due was published again, all that was there before is deleted"
-    typer.echo(f"{counts}: {done}")
 
 
 def lag(*, topic: Topics = None, as_json: AsJson = False) -> None:
@@ -173,12 +139,16 @@ async def _unless_away(settings: Settings, work: Awaitable[T], unreachable: list
     try:
         return await work
     except (BrokerAwayError, NoSuchTopicError) as error:
-        unreachable.append(_broker_line(settings, error))
+        unreachable.append(broker_line(settings, error))
     except (psycopg.Error, DBAPIError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        unreachable.append(f"the database could not be asked: {str(cause).strip().splitlines()[0]}")
+        unreachable.append(database_line(error))
     return None
 
 
-def _broker_line(settings: KafkaSettings, error: Exception) -> str:
+def broker_line(settings: KafkaSettings, error: Exception) -> str:
     return f"the broker at {settings.kafka_bootstrap_servers} could not be asked: {error}"
+
+
+def database_line(error: psycopg.Error | DBAPIError) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"the database could not be asked: {(str(cause).strip() or repr(cause)).splitlines()[0]}"

@@ -11,7 +11,7 @@ from tandem_contracts.envelope import Event, MalformedEventError, from_kafka
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A record of a topic as an event; `malformed` says why it is none, and there is no event then."""
+    """A record of a topic as an event; where it is none, `malformed` says why, and `value` is what it carries."""
 
     topic: str
     partition: int
@@ -19,6 +19,7 @@ class Sighting:
     time: datetime
     event: Event | None
     malformed: str = ""
+    value: bytes = b""
 
     @property
     def place(self) -> str:
@@ -31,7 +32,8 @@ def sighting(record: ConsumerRecord) -> Sighting:
     try:
         event = from_kafka(record.value, record.headers)
     except MalformedEventError as error:
-        return Sighting(*place, datetime.fromtimestamp(record.timestamp / 1000, UTC), None, str(error))
+        time = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        return Sighting(*place, time, None, str(error), record.value or b"")
     return Sighting(*place, event.time, event)
 
 

@@ -49,7 +49,8 @@ def as_json(seen: Sighting, *, payload: bool) -> str:
         "offset": seen.offset,
     }
     if event is None:
-        return json.dumps(told | {"malformed": seen.malformed})
+        value = {"payload": _json_or_text(seen.value)} if payload else {}
+        return json.dumps(told | {"malformed": seen.malformed} | value)
     told |= {
         "id": str(event.id),
         "type": event.type,
