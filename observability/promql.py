@@ -9,6 +9,8 @@ import promql_parser as syntax
 
 # What Grafana puts in before it asks; a dashboard's own variables besides.
 GRAFANA_VARIABLES = {"__rate_interval": "5m", "__interval": "1m", "__range": "3h"}
+# In `around`: series that have only now appeared.
+APPEARED = "appeared"
 _OPERATORS = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 _VARIABLE = re.compile(r"\$(?:\{([a-zA-Z_]\w*)\}|([a-zA-Z_]\w*))")
 
@@ -51,12 +53,21 @@ def _selections(node: syntax.Expr, around: tuple[str, ...]) -> Iterator[Selectio
         case syntax.AggregateExpr():
             yield from _selections(node.expr, (str(node.op), *around))
         case syntax.BinaryExpr():
-            yield from _selections(node.lhs, around)
-            yield from _selections(node.rhs, around)
+            inside = (APPEARED, *around) if _is_appearance(node) else around
+            yield from _selections(node.lhs, inside)
+            yield from _selections(node.rhs, inside)
         case syntax.ParenExpr() | syntax.UnaryExpr() | syntax.SubqueryExpr():
             yield from _selections(node.expr, around)
         case _:  # a number or a string
             return
+
+
+def _is_appearance(node: syntax.BinaryExpr) -> bool:
+    """Whether it is `x unless x offset …`: what was not there so long ago."""
+    match node.lhs, node.rhs:
+        case syntax.VectorSelector() as now, syntax.VectorSelector() as before:
+            return str(node.op) == "unless" and now.name == before.name and before.offset is not None
+    return False
 
 
 def _selection(selector: syntax.VectorSelector, around: tuple[str, ...], seconds: float) -> Selection:

@@ -37,9 +37,9 @@ def _unknown(asked: list[promql.Selection], known: Mapping[str, frozenset[str]])
 
 
 def _without_rate(asked: list[promql.Selection]) -> Iterator[str]:
-    """A counter's value says nothing: it begins anew with each process."""
+    """A counter's value says nothing, as it begins anew with each process, unless it has only now appeared."""
     for selection in asked:
-        if selection.name.endswith("_total") and not set(selection.around[:1]) & {"rate", "increase"}:
+        if selection.name.endswith("_total") and not set(selection.around[:1]) & {"rate", "increase", promql.APPEARED}:
             yield f"{selection.name}: a counter without rate or increase"
 
 

@@ -2,7 +2,7 @@
 
 from observability.dashboards.model import Panel, Query, Row
 
-_OURS = '{persistentvolumeclaim=~".*(postgres|kafka).*"}'
+_OURS = '{persistentvolumeclaim=~".*(postgres|kafka|brokers|controllers).*"}'
 _LEFT = f"kubelet_volume_stats_available_bytes{_OURS} / kubelet_volume_stats_capacity_bytes{_OURS}"
 
 FOUNDATIONS = Row(

@@ -53,11 +53,12 @@ def running_collectors(
     gateways: int = 1,
     decision_seconds: float = 2,
     kept_percent: float = 10,
+    patience_seconds: float = 300,
 ) -> Iterator[Collectors]:
     """Run them while the block runs; what they keep goes to `traces` and `logs`, OTLP endpoints.
 
     Changed of their configurations is what has to differ on one host without Kubernetes: ports, files, who is asked
-    what pod it is; and how long the gateway waits for a trace's spans.
+    what pod it is; and how long the gateway waits for a trace's spans, and the agent for a gateway.
     """
     surroundings = {"TRACES": traces, "LOGS": logs, "KEPT_PERCENT": str(kept_percent)}
     with ExitStack() as parts:
@@ -65,7 +66,7 @@ def running_collectors(
             parts.enter_context(_gateway(home, f"gateway-{number}", surroundings, decision_seconds))
             for number in range(gateways)
         )
-        yield parts.enter_context(_agent(home, surroundings, behind))
+        yield parts.enter_context(_agent(home, surroundings, behind, patience_seconds))
 
 
 @contextmanager
@@ -84,7 +85,9 @@ def _gateway(home: Path, name: str, surroundings: Mapping[str, str], seconds: fl
 
 
 @contextmanager
-def _agent(home: Path, surroundings: Mapping[str, str], gateways: Sequence[Gateway]) -> Iterator[Collectors]:
+def _agent(
+    home: Path, surroundings: Mapping[str, str], gateways: Sequence[Gateway], seconds: float
+) -> Iterator[Collectors]:
     spans, health, own_metrics = (free_port() for _ in range(3))
     pods = home / "pods"
     addresses = [f"{HOST}:{gateway.spans}" for gateway in gateways]
@@ -94,7 +97,12 @@ def _agent(home: Path, surroundings: Mapping[str, str], gateways: Sequence[Gatew
             "file_log": {"include": [f"{pods}/tandem_*/*/*.log"]},
         },
         "processors": {"k8s_attributes": {"passthrough": True}},
-        "exporters": {"load_balancing": {"resolver": {"dns": None, "static": {"hostnames": addresses}}}},
+        "exporters": {
+            "load_balancing": {
+                "resolver": {"dns": None, "static": {"hostnames": addresses}},
+                "retry_on_failure": {"max_elapsed_time": f"{round(1000 * seconds)}ms"},
+            }
+        },
         "extensions": {"file_storage": {"directory": str(home / "positions")}},
     }
     with _running(

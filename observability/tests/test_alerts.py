@@ -107,13 +107,17 @@ def pool(in_use: str) -> Series:
     return {**gauge(name, in_use, 'state="in_use"'), **gauge(name, "10x60", 'state="limit"')}
 
 
-def disk(percent: str) -> Series:
+def disk(percent: str, name: str = "data-0-tandem-brokers-0") -> Series:
     """Of a hundred bytes."""
-    claim = 'job="kubelet",instance="node",namespace="kafka",persistentvolumeclaim="data-0-tandem-kafka-0"'
+    claim = f'job="kubelet",instance="node",namespace="store",persistentvolumeclaim="{name}"'
     return {
         f"kubelet_volume_stats_available_bytes{{{claim}}}": percent,
         f"kubelet_volume_stats_capacity_bytes{{{claim}}}": "100x200",
     }
+
+
+def disks(percent: str) -> Series:
+    return {series: values for name in DISKS for series, values in disk(percent, name).items()}
 
 
 def certificate(days: float) -> Series:
@@ -130,8 +134,8 @@ def probe_steps(failed: str) -> Series:
     return gauge("tandem_probe_steps_total", failed, 'step="login",outcome="failed"')
 
 
-def lost(what: str, values: str) -> Series:
-    return {f'otelcol_{what}_total{{job="otel-gateway",instance="a"}}': values}
+def lost(what: str, values: str, job: str = "otel-gateway") -> Series:
+    return {f'otelcol_{what}_total{{job="{job}",instance="a"}}': values}
 
 
 def collectors(*answers: str) -> Series:
@@ -141,7 +145,9 @@ def collectors(*answers: str) -> Series:
 
 PROBE = {'tandem_build_info{job="worker-probe",instance="a",service="worker-probe",version="1"}': "1x10 _x50"}
 ORDERS = {"consumer": "tandem-orders"}
-DISK = {"namespace": "kafka", "persistentvolumeclaim": "data-0-tandem-kafka-0"}
+# As the operators of the chart operators name them.
+DISKS = ("data-0-tandem-brokers-0", "data-0-tandem-controllers-0", "tandem-postgres-1")
+DISK = tuple({"namespace": "store", "persistentvolumeclaim": name} for name in DISKS)
 PROCESS = {"job": "worker-orders", "instance": "a"}
 CASES = (
     Case(
@@ -396,27 +402,38 @@ CASES = (
     Case(
         "TandemMigrationFailed",
         "ticket",
-        job("shop-admin-migration-7", 1) | job("shop-admin-topics", 1),
-        (job("shop-admin-migration", 0), job("nightly-report", 1)),
-        (
-            {"namespace": "shop", "job_name": "shop-admin-migration-7"},
-            {"namespace": "shop", "job_name": "shop-admin-topics"},
+        job("shop-admin-migration-7", 1) | job("shop-admin-topics", 1) | job("admin-migration", 1),
+        (job("shop-admin-migration", 0), job("nightly-report", 1), job("wiki-migration", 1)),
+        tuple(
+            {"namespace": "shop", "job_name": name}
+            for name in ("shop-admin-migration-7", "shop-admin-topics", "admin-migration")
         ),
     ),
     *(
-        Case(
-            "TandemTelemetryLost",
-            "ticket",
-            lost(what, "0x5 1+1x60"),
-            (lost(what, "7x60"),),  # lost long ago
-            ({"job": "otel-gateway"},),
-        )
+        case
         for what in (
             "receiver_refused_spans",
             "exporter_send_failed_spans",
             "exporter_send_failed_log_records",
             "exporter_enqueue_failed_spans",
             "processor_tail_sampling_sampling_trace_dropped_too_early",
+        )
+        for case in (
+            Case(
+                "TandemTelemetryLost",
+                "ticket",
+                lost(what, "0x5 1+1x60"),
+                (lost(what, "7x60"), lost(what, "0x5 1+1x60", job="somebody-else")),  # lost long ago
+                ({"job": "otel-gateway"},),
+            ),
+            Case(
+                "TandemTelemetryLost",
+                "ticket",
+                lost(what, "_x10 7x60"),  # the counter appears with the first loss
+                (lost(what, "_x10 0x60"), lost(what, "_x10 7x60", job="somebody-else")),
+                ({"job": "otel-gateway"},),
+                after="15m",
+            ),
         )
     ),
     Case(
@@ -427,8 +444,14 @@ CASES = (
         ({"job": "otel-gateway"},),
         after="25m",
     ),
-    Case("TandemDiskFilling", "page", disk("4x60"), (disk("6x60"), disk("30-1x10 20x50")), (DISK,)),
-    Case("TandemDiskFilling", "ticket", disk("18x60"), (disk("25x60"), disk("18x20 40x40")), (DISK,)),
+    Case(
+        "TandemDiskFilling",
+        "page",
+        disks("4x60"),
+        (disk("6x60"), disk("30-1x10 20x50"), disk("4x60", "data-wiki-0")),
+        DISK,
+    ),
+    Case("TandemDiskFilling", "ticket", disks("18x60"), (disk("25x60"), disk("18x20 40x40")), DISK),
     Case("TandemCertificateEnds", "page", certificate(1), (certificate(3),), ({"of": "api"},)),
     Case("TandemCertificateEnds", "ticket", certificate(13), (certificate(15),), ({"of": "api"},), after="90m"),
     Case(

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
+from tandem_local.processes import running_process
 from tandem_local.spans import SpanStore, receiving_spans
 
 from observability.contract import FOREIGN, declared_metrics
@@ -277,6 +278,33 @@ def test_what_queries_ask_of_collectors_is_what_they_emit_and_losses_are_told(co
     assert {metric.name for metric in declared} - emitted.keys() == {"otelcol_exporter_enqueue_failed_spans_total"}
     for metric in declared:
         assert emitted.get(metric.name, set()) <= metric.labels
+
+
+def test_spans_for_a_gateway_that_stays_away_are_counted_as_lost(collector: Path, tmp_path: Path) -> None:
+    with receiving_spans() as kept, running_collectors(tmp_path, kept.endpoint, patience_seconds=2) as collectors:
+        collectors.gateways[0].running.stop()
+        processes = Processes(collectors.endpoint)
+        processes.trace(failed=True)
+        lost = "otelcol_exporter_send_failed_spans_total"
+        until(lambda: sum(scraped(collectors.own_metrics, lost, exporter="load_balancing")) == processes.sent.total())
+
+        assert not any(scraped(collectors.own_metrics, "otelcol_exporter_sent_spans_total"))
+
+
+def test_spans_for_a_gateway_that_dies_wait_for_the_next_and_the_other_gets_its_own(
+    collector: Path, tmp_path: Path
+) -> None:
+    with receiving_spans() as kept, running_collectors(tmp_path, kept.endpoint, gateways=2) as collectors:
+        gone, other = collectors.gateways
+        gone.running.stop()
+        processes = Processes(collectors.endpoint)
+        traces = [processes.trace(failed=True) for _ in range(20)]
+        until(lambda: any(kept.spans.trace(trace) for trace in traces))
+        assert scraped(collectors.own_metrics, "otelcol_exporter_send_failed_spans_total") in ([], [0])
+
+        with running_process(gone.running.command):
+            until(lambda: all(len(kept.spans.trace(trace)) == 2 for trace in traces))
+            assert decided(other.own_metrics) < len(traces)
 
 
 def test_the_collector_s_modules_are_those_of_the_manifest() -> None:

@@ -35,6 +35,8 @@ def test_variables_are_filled_in_and_unknown_ones_are_told() -> None:
         ("sum(rate(surprise_total[5m]))", "surprise_total: nobody emits it"),
         ('waiting{order_id="1"}', "waiting: has no label order_id"),
         ("sum by (state) (waiting)", "state: grouped by, and no series has it"),
+        ("sum by (state) (orders_total unless orders_total offset 15m) > 0", None),
+        ("sum(orders_total unless waiting offset 15m)", "orders_total: a counter without rate or increase"),
         ("sum(orders_total)", "orders_total: a counter without rate or increase"),
         ("orders_total > 3", "orders_total: a counter without rate or increase"),
     ],
