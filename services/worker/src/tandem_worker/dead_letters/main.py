@@ -6,8 +6,7 @@ import structlog
 
 from tandem_worker.consumer.handlers import Consumer, retry_reason
 from tandem_worker.database import SessionFactory
-from tandem_worker.dead_letters import repository
-from tandem_worker.dead_letters.metrics import DECISIONS, LETTERS, OLDEST
+from tandem_worker.dead_letters import metrics, repository
 from tandem_worker.dead_letters.replay import Progress, Replay
 from tandem_worker.waiting import stopped_within
 
@@ -21,6 +20,7 @@ log = structlog.get_logger()
 
 async def settle_dead_letters(consumer: Consumer, sessions: SessionFactory, stop: asyncio.Event) -> None:
     """Settle what can be settled until `stop` is set; a lost database is waited for."""
+    metrics.begin(consumer.name)
     replay = Replay(consumer, sessions)
     loop = asyncio.get_running_loop()
     pause, next_measure = PAUSE_SECONDS[0], loop.time()
@@ -47,7 +47,7 @@ async def settle_once(replay: Replay, stop: asyncio.Event) -> Progress:
         late = await repository.close_late_decisions(session, consumer)
         heads = await repository.find_heads(session, consumer)
     for action in late:
-        DECISIONS.labels(consumer=consumer, action=action, outcome="failed").inc()
+        metrics.DECISIONS.labels(consumer=consumer, action=action, outcome="failed").inc()
     seen = {Progress.NONE}
     for head in heads:
         if stop.is_set():
@@ -61,5 +61,5 @@ async def measure(consumer: Consumer, sessions: SessionFactory) -> None:
     async with sessions() as session:
         counts, oldest = await repository.count_unsettled(session, consumer.name)
     for state, reason in {*KINDS, *counts}:
-        LETTERS.labels(consumer=consumer.name, state=state, reason=reason).set(counts.get((state, reason), 0))
-    OLDEST.labels(consumer=consumer.name).set(oldest)
+        metrics.LETTERS.labels(consumer=consumer.name, state=state, reason=reason).set(counts.get((state, reason), 0))
+    metrics.OLDEST.labels(consumer=consumer.name).set(oldest)

@@ -1,4 +1,9 @@
+from typing import get_args
+
 from prometheus_client import Counter, Gauge
+from tandem_runtime.metrics import from_zero
+
+from tandem_worker.dead_letters.repository import Action
 
 LETTERS = Gauge(
     "tandem_consumer_dead_letters",
@@ -15,3 +20,8 @@ DECISIONS = Counter(
     "Decisions about dead letters that were carried out.",
     ["consumer", "action", "outcome"],
 )
+
+
+def begin(consumer: str) -> None:
+    """Let the decisions about the consumer's letters begin with 0."""
+    from_zero(DECISIONS, {"consumer": (consumer,), "action": get_args(Action), "outcome": ("done", "failed")})
