@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -126,10 +126,21 @@ def die(store: Store) -> Die:
 @pytest.fixture(scope="session")
 def customer_id(admin_database: Database) -> UUID:
     """A customer whom other connections see too."""
-    with psycopg.connect(admin_database.url("tandem_admin")) as connection:
+    return written_customer(admin_database, "grace@example.com")
+
+
+@pytest.fixture
+def own_customer_id(admin_database: Database) -> UUID:
+    """The same, who is no other test's."""
+    return written_customer(admin_database, f"{uuid4()}@example.com")
+
+
+def written_customer(database: Database, email: str) -> UUID:
+    with psycopg.connect(database.url("tandem_admin")) as connection:
         row = connection.execute(
             "INSERT INTO users_user (email, name, password, is_superuser)"
-            " VALUES ('grace@example.com', 'Grace Hopper', '!', false) RETURNING id"
+            " VALUES (%s, 'Grace Hopper', '!', false) RETURNING id",
+            [email],
         ).fetchone()
         assert row
         return UUID(str(row[0]))

@@ -105,16 +105,16 @@ def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "short" not in str(refused.value)
 
 
-def test_a_machine_s_orders_are_not_among_the_figures_and_a_person_s_are(customer_id: UUID, store: Store) -> None:
-    Client.objects.create(pk="machine", name="Machine", owner_id=customer_id)  # whoever wrote it there
+def test_a_machine_s_orders_are_not_among_the_figures_and_a_person_s_are(own_customer_id: UUID, store: Store) -> None:
+    Client.objects.create(pk="machine", name="Machine", owner_id=own_customer_id)  # whoever wrote it there
     before = figures.order_figures(timezone.now())
-    store.pay_order(customer_id)
+    store.pay_order(own_customer_id)
 
     of_a_person = figures.order_figures(timezone.now())
     assert of_a_person.today == before.today + 1
     assert of_a_person.revenue_today != before.revenue_today
 
-    User.objects.filter(pk=customer_id).update(email="machine@tandem.invalid")
+    User.objects.filter(pk=own_customer_id).update(email="machine@tandem.invalid")
     of_a_machine = figures.order_figures(timezone.now())
     assert of_a_machine.today == before.today
     assert of_a_machine.revenue_today == before.revenue_today
