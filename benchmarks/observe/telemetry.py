@@ -16,11 +16,10 @@ from observability.live.collectors import Collectors, running_collectors
 OFF = "off"
 LINES = "log lines alone"
 ON = "on"
-TENTH = "on, a tenth of the traces begun"
-SPARING = "on, a tenth of the traces begun, no statements in them"
+UNSPARING = "on, of every read and every statement"
 REFUSED = "on, the collector refuses"
 SILENT = "on, the collector is silent"
-MANNERS = (OFF, LINES, ON, TENTH, SPARING, REFUSED, SILENT)
+MANNERS = (OFF, LINES, ON, UNSPARING, REFUSED, SILENT)
 SCRAPE_SECONDS = 5.0
 
 
@@ -45,25 +44,20 @@ class Telemetry:
 def telemetry(around: Surroundings) -> Iterator[Telemetry]:
     """Off is without traces, with errors alone in the log, and read by nobody; metrics are counted all the same.
 
-    Log lines alone is what there is without a collector: off, with a JSON line a request. On is that, every span to a
-    real agent and gateway, and metrics read each five seconds.
+    Log lines alone is what there is without a collector. On is that as it is by default, spans to a real agent and
+    gateway, and metrics read each five seconds; unsparing tells of each read from memory and each statement too.
     """
     with ExitStack() as parts:
         kept = parts.enter_context(receiving_spans())
         collectors = parts.enter_context(running_collectors(around.home, kept.endpoint))
         silent = parts.enter_context(_silence())
         to = "OTEL_EXPORTER_OTLP_ENDPOINT"
-        tenth = {
-            to: collectors.endpoint,
-            "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
-            "OTEL_TRACES_SAMPLER_ARG": "0.1",
-        }
+        everything = {"TANDEM_CATALOGUE_SAMPLE": "1", "TANDEM_TRACE_STATEMENT_SECONDS": "0"}
         manners = {
             OFF: around.telling({"TANDEM_LOG_LEVEL": "ERROR"}),
             LINES: around.telling({}),
             ON: around.telling({to: collectors.endpoint}),
-            TENTH: around.telling(tenth),
-            SPARING: around.telling(tenth | {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "psycopg"}),
+            UNSPARING: around.telling({to: collectors.endpoint} | everything),
             REFUSED: around.telling({to: f"http://127.0.0.1:{free_port()}"}),
             SILENT: around.telling({to: silent}),
         }

@@ -160,3 +160,38 @@ def test_a_library_that_repeats_itself_is_heard_once_a_minute_with_how_often_it_
     record = says("opentelemetry.exporter")
     assert record is not None
     assert record.__dict__["held_back"] == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [
+        ("chr(0xD800)", "\ud800"),
+        ("2**70", 2**70),
+        ("object", "<class 'object'>"),
+        ("{1: 2}", {"1": 2}),
+        ("float('nan')", None),
+        ("(1, 'a')", [1, "a"]),
+    ],
+)
+def test_a_line_is_not_lost_for_what_it_says(run: Run, value: str, seen: object) -> None:
+    (line,) = run(SETUP + f'log.info("odd", value={value})').lines
+    assert (line["event"], line["value"]) == ("odd", seen)
+
+
+def test_work_goes_on_when_nobody_takes_the_lines(run: Run) -> None:
+    code = SETUP + (
+        "import os, sys\n"
+        "read, write = os.pipe()\n"
+        "sys.stdout = os.fdopen(write, 'w')\n"
+        "os.close(read)\n"
+        "log.info('into a pipe that is broken')\n"
+        "os.write(2, b'went on')\n"
+        "os._exit(0)\n"
+    )
+    finished = run(code)
+    assert (finished.status, finished.stderr) == (0, "went on")
+
+
+def test_what_is_not_known_is_not_in_a_line(run: Run) -> None:
+    (line,) = run(SETUP + 'log.info("known", order_id=None, count=0)').lines
+    assert ("order_id" in line, line["count"]) == (False, 0)

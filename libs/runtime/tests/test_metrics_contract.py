@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from tandem_runtime import http_metrics, metrics, pool_metrics, progress
+from tandem_runtime import http_telemetry, metrics, pool_metrics, progress
 from tandem_runtime.metrics_contract import undeclared
 
 CONTRACT = Path(__file__).parents[3] / "observability" / "metrics.yaml"
@@ -34,7 +34,7 @@ def test_the_metrics_of_the_runtime_are_declared() -> None:
     # A registry of their own: others may be in the process, with declarations of theirs.
     registry = CollectorRegistry()
     for metric in (
-        http_metrics.REQUEST_DURATION,
+        http_telemetry.REQUEST_DURATION,
         metrics.BUILD_INFO,
         progress.EVENT_LOOP_LAG,
         pool_metrics.CONNECTIONS,

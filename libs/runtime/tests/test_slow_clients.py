@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvicorn
-from tandem_runtime.http_metrics import Receive, Scope, Send
+from tandem_runtime.http_telemetry import Receive, Scope, Send
 from tandem_runtime.slow_clients import HEAD_BYTES, bounded_http
 
 PATIENCE = 0.5

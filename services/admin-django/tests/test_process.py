@@ -26,7 +26,7 @@ from tandem_local.ports import free_port
 from tandem_local.processes import Command, Running, running_process
 from tandem_local.programs import manage, program
 from tandem_local.spans import receiving_spans
-from tandem_runtime import http_metrics, metrics
+from tandem_runtime import http_telemetry, metrics
 from tandem_runtime.metrics_contract import undeclared
 
 CONTRACT = Path(__file__).parents[3] / "observability" / "metrics.yaml"
@@ -132,7 +132,7 @@ def test_it_counts_requests_by_route(admin: Admin) -> None:
 def test_its_metrics_are_declared() -> None:
     registry = CollectorRegistry()
     ours = (MISSING_MIGRATIONS, SIGNING_KEY_AGE, SIGNING_KEY_LEFT)
-    for metric in (http_metrics.REQUEST_DURATION, metrics.BUILD_INFO, *ours):
+    for metric in (http_telemetry.REQUEST_DURATION, metrics.BUILD_INFO, *ours):
         registry.register(metric)
     assert undeclared(registry, CONTRACT) == []
 
@@ -209,8 +209,9 @@ def test_with_a_collector_its_traces_reach_into_the_database(
     admin_database: Database, private_key: str, tmp_path: Path
 ) -> None:
     with receiving_spans() as receiver:
-        url, collector = admin_database.url("tandem_admin"), {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
-        with running_admin(url, private_key, tmp_path, **collector) as admin:
+        url = admin_database.url("tandem_admin")
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "TANDEM_TRACE_STATEMENT_SECONDS": "0"}
+        with running_admin(url, private_key, tmp_path, **told) as admin:
             data = {"login": "nobody@example.com", "password": "wrong"}
             with httpx.Client(
                 base_url=admin.url, headers={"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"}

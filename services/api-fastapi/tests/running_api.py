@@ -86,6 +86,7 @@ def api_settings(database_url: str, provider: IdentityProvider, **changes: Any) 
             "kafka_bootstrap_servers": NO_BROKER,
             "admin_url": provider.url,
             "feed_retry_seconds": 60,
+            "catalogue_sample": 1,
             **changes,
         }
     )

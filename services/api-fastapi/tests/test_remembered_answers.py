@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import structlog
 from identity_provider import IdentityProvider
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -14,8 +15,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY
 from running_api import Api, api_settings, running_api
 from storefront import Storefront
+from tandem_api.application import FROM_MEMORY
 from tandem_api.catalog.memory import Memory
 from tandem_api.metrics import REMEMBERED_ANSWERS
+from tandem_api.rate_limits.classes import RouteClass, class_of
 
 PATHS = ("/v1/products/MUG-1", "/v1/products?limit=1&sort=price", "/v1/categories")
 
@@ -122,3 +125,31 @@ def test_memory_is_bounded() -> None:
     found = memory.get(scope)
     assert found is not None
     assert found.body == b"x" * 500
+
+
+async def test_what_goes_well_goes_without_saying_but_for_a_sample(
+    storefront: Storefront, provider: IdentityProvider
+) -> None:
+    storefront.product("MUG-1")
+    settings = api_settings(storefront.database.url("tandem_api"), provider, catalogue_sample=0)
+    async with running_api(settings, provider) as api:
+        with structlog.testing.capture_logs() as lines:
+            for path in (PATHS[0], PATHS[0], "/v1/products/NO-SUCH", "/v1/search/products?q=mug"):
+                await api.get(path)
+    said = [(line["path"], line["status"], line["log_level"]) for line in lines if line["event"] == "request"]
+    assert said == [
+        ("/v1/products/MUG-1", 200, "debug"),
+        ("/v1/products/MUG-1", 200, "debug"),
+        ("/v1/products/NO-SUCH", 404, "info"),
+        ("/v1/search/products", 200, "info"),
+    ]
+
+
+def test_the_paths_that_a_sample_may_leave_out_are_those_that_are_answered_from_memory(api: Api) -> None:
+    paths = api.app.openapi()["paths"]
+    for_everybody = {
+        path
+        for path, operations in paths.items()
+        if "get" in operations and class_of("get", operations["get"]) is RouteClass.CATALOGUE
+    }
+    assert {path for path in paths if path.startswith(FROM_MEMORY)} == for_everybody

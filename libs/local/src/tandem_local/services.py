@@ -69,6 +69,8 @@ class Wiring:
             "TANDEM_ADMIN_URL": self.ports.url("admin"),
             "TANDEM_API_URL": self.ports.url("api"),
         }
+        # Whoever tries the system wants to see everything that it did.
+        shared |= {"TANDEM_CATALOGUE_SAMPLE": "1", "TANDEM_TRACE_STATEMENT_SECONDS": "0"}
         if self.traces:
             shared |= {"OTEL_EXPORTER_OTLP_ENDPOINT": self.traces, "OTEL_BSP_SCHEDULE_DELAY": "200"}
         if self.kafka:

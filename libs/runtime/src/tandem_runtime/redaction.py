@@ -12,6 +12,8 @@ _SECRET_KEY = re.compile(
 )
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _BEARER = re.compile(r"\b(Bearer|Basic) [A-Za-z0-9._~+/=-]{8,}")
+# What nothing can be hidden in.
+_PLAIN = frozenset({int, float, bool, type(None)})
 
 # Postgres quotes the row that broke a constraint; any column may be in it.
 _QUOTED_ROW = re.compile(r"Failing row contains \(.*?\)\.(?=\n|$)", re.DOTALL)
@@ -19,10 +21,15 @@ _QUOTED_ROW = re.compile(r"Failing row contains \(.*?\)\.(?=\n|$)", re.DOTALL)
 
 def redact(fields: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return the fields with the values of secret-looking keys, URL passwords and credentials hidden, at any depth."""
-    return {
-        key: HIDDEN if isinstance(key, str) and _names_a_secret(key) else _redact_value(value)
-        for key, value in fields.items()
-    }
+    return {key: shown(key, value) for key, value in fields.items()}
+
+
+def shown(key: Any, value: Any) -> Any:
+    """What may be seen of the value of a field of that name."""
+    # The cheap tests first, here and below: this runs on every field of every line.
+    if isinstance(key, str) and _names_a_secret(key):
+        return HIDDEN
+    return value if value.__class__ in _PLAIN else _redact_value(value)
 
 
 @lru_cache(maxsize=1024)  # the same few keys on every line
@@ -32,7 +39,6 @@ def _names_a_secret(key: str) -> bool:
 
 def redact_text(text: str) -> str:
     """Return the text with URL passwords, credentials and quoted database rows hidden."""
-    # The cheap tests first: this runs on every string of every line.
     if "://" in text:
         text = _URL_PASSWORD.sub(rf"\1{HIDDEN}@", text)
     if "Failing row" in text:

@@ -1,11 +1,26 @@
-"""Which spans may begin a trace."""
+"""Which spans may begin a trace, and by which ids."""
 
 from collections.abc import Sequence
 
 from opentelemetry.context import Context
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
+
+from tandem_runtime.tracing import remembered_ids
+
+
+class RememberingIds(RandomIdGenerator):
+    """Ids by chance, but for a span that is made after what it tells of."""
+
+    def generate_trace_id(self) -> int:
+        ids = remembered_ids.get()
+        return super().generate_trace_id() if ids is None else ids.trace_id
+
+    def generate_span_id(self) -> int:
+        ids = remembered_ids.get()
+        return super().generate_span_id() if ids is None else ids.span_id
 
 
 class EntrySampler(Sampler):

@@ -2,7 +2,10 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 from types import TracebackType
@@ -23,6 +26,10 @@ log = structlog.get_logger()
 _w3c = TraceContextTextMapPropagator()
 # The last field of a traceparent; of its bits only the lowest one matters here, and the next is in use.
 _SAMPLED_FLAGS = ("01", "03")
+
+
+# The ids that the next span takes, instead of ones by chance; see `remembering_ids`.
+remembered_ids: ContextVar[trace.SpanContext | None] = ContextVar("remembered_ids", default=None)
 
 
 class _Causes:
@@ -72,11 +79,11 @@ class Tracing:
         self.shutdown()
 
 
-def configure_tracing(service: str, *, link_causes: bool = False) -> Tracing:
+def configure_tracing(service: str, *, link_causes: bool = False, statement_seconds: float = 0) -> Tracing:
     """Set propagation, and the SDK when OTEL_EXPORTER_OTLP_ENDPOINT is given; without it nothing is loaded or started.
 
-    `link_causes` is how `caused_by` answers. Starts a thread when on: in a pre-forking server call it in the worker.
-    Once per process.
+    `link_causes` is how `caused_by` answers; a statement that takes `statement_seconds` has a span. Starts a thread
+    when on: in a pre-forking server call it in the worker. Once per process.
     """
     # Read by the instrumentations when they load: the stable names of HTTP and database attributes.
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http,database"
@@ -87,18 +94,22 @@ def configure_tracing(service: str, *, link_causes: bool = False) -> Tracing:
         return Tracing(None)
     provider = _provider(service)
     trace.set_tracer_provider(provider)
-    _instrument_psycopg(provider)
+    if find_spec("psycopg") is not None:
+        from tandem_runtime.statement_spans import trace_statements  # noqa: PLC0415
+
+        trace_statements(at_least_seconds=statement_seconds)
     return Tracing(provider)
 
 
 def _provider(service: str) -> "TracerProvider":
     # Imported here: a process without tracing does not pay for the SDK.
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    from tandem_runtime.sampling import EntrySampler  # noqa: PLC0415
+    from tandem_runtime.sampling import EntrySampler, RememberingIds  # noqa: PLC0415
+    from tandem_runtime.span_encoding import encode_spans  # noqa: PLC0415
 
     resource = Resource.create(
         {
@@ -108,26 +119,32 @@ def _provider(service: str) -> "TracerProvider":
         }
     )
     # Without the SDK's atexit hook: it waits up to 30 s for a collector that is down.
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider = TracerProvider(resource=resource, id_generator=RememberingIds(), shutdown_on_exit=False)
     provider.sampler = EntrySampler(provider.sampler)
     # One second rather than five: a person who follows an order wants to see its trace.
     delay = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else 1000
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=delay))
+    trace_exporter.encode_spans = encode_spans  # type: ignore[attr-defined,assignment]  # there is no parameter for it
+    provider.add_span_processor(BatchSpanProcessor(trace_exporter.OTLPSpanExporter(), schedule_delay_millis=delay))
     return provider
 
 
-def _instrument_psycopg(provider: "TracerProvider") -> None:
-    # As of OpenTelemetry: for whom a span a statement is too much.
-    disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").replace(" ", "").split(",")
-    if "psycopg" in disabled or find_spec("psycopg") is None:
-        return
-    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
-
-    PsycopgInstrumentor().instrument(tracer_provider=provider)
-
-
 def tracer() -> trace.Tracer:
-    return trace.get_tracer("tandem")
+    return _tracer_of(trace.get_tracer_provider())
+
+
+@lru_cache(maxsize=1)  # making one takes as long as a span
+def _tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
+    return provider.get_tracer("tandem")
+
+
+@contextmanager
+def remembering_ids(ids: trace.SpanContext) -> Iterator[None]:
+    """A trace that is begun in the block, for what is over, has the ids that its log lines have told already."""
+    token = remembered_ids.set(ids)
+    try:
+        yield
+    finally:
+        remembered_ids.reset(token)
 
 
 def trace_headers(context: Context | None = None) -> dict[str, str]:

@@ -68,7 +68,7 @@ control_socket_disable = True
 def post_fork(_server: Arbiter, worker: ObservedWorker) -> None:
     """Set up what needs threads, after the fork and before Django loads its middleware."""
     worker.health = Health()
-    worker.tracing = configure_tracing(SERVICE)
+    worker.tracing = configure_tracing(SERVICE, statement_seconds=SETTINGS.trace_statement_seconds)
     if worker.tracing.enabled:
         from opentelemetry.instrumentation.django import DjangoInstrumentor  # noqa: PLC0415 - only with tracing on
 

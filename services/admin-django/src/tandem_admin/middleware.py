@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotFound
 from opentelemetry import context, trace
-from tandem_runtime.http_metrics import REQUEST_DURATION
+from tandem_runtime.http_telemetry import REQUEST_DURATION
 from tandem_runtime.metrics import exemplar
 from tandem_runtime.tracing import context_from
 

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.middleware.cors import CORSMiddleware
 from tandem_runtime.health import Health
-from tandem_runtime.http_metrics import HttpMetrics, route_templates
+from tandem_runtime.http_spans import Sample
+from tandem_runtime.http_telemetry import HttpTelemetry, route_templates
 
 from tandem_api.addresses.endpoints import router as addresses
 from tandem_api.catalog.endpoints import router as catalogue
@@ -44,6 +45,8 @@ from tandem_api.transport.methods import Methods, allowed_methods
 from tandem_api.transport.security_headers import SecurityHeaders
 from tandem_api.webhooks.endpoints import router as webhooks
 
+# What no request for reaches the database.
+FROM_MEMORY = ("/v1/products", "/v1/categories", "/v1/home", "/v1/pages")
 # What a script in a browser may read of an answer, beside what it always may.
 EXPOSED_HEADERS = (
     "Age",
@@ -80,9 +83,8 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # one address for each thing; a POST does not survive a redirect well
-        # FastAPI's own tracing: a server span per request once tracing is configured, nothing before. Its metrics
-        # and logs would be a second set of what tandem_runtime has.
-        telemetry={"operation_spans": False, "metrics": False, "logs": False, "auto_configure": False},
+        # FastAPI's own would be a second set of what tandem_runtime has.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(limit_rate)])
@@ -99,7 +101,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     app.add_middleware(Deadline, seconds=settings.request_seconds, api_url=settings.api_url)
     app.add_middleware(Admission, limit=settings.request_limit, api_url=settings.api_url)
-    app.add_middleware(RememberedAnswers, route_template=template, api_url=settings.api_url)
+    app.add_middleware(RememberedAnswers, api_url=settings.api_url)
     app.add_middleware(Methods, route_template=template, allowed=allowed_methods(lambda: _routes(app)))
     app.add_middleware(SecurityHeaders, https=settings.api_url.startswith("https:"))
     app.add_middleware(
@@ -114,7 +116,7 @@ def create_app(settings: Settings, health: Health | None = None, stopping: async
             expose_headers=EXPOSED_HEADERS,
             max_age=3600,
         )
-    app.add_middleware(HttpMetrics, route_template=template)
+    app.add_middleware(HttpTelemetry, route_template=template, sample=Sample(FROM_MEMORY, settings.catalogue_sample))
     return app
 
 

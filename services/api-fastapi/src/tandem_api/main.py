@@ -21,7 +21,7 @@ def main() -> None:
     health = Health()
     stopping = asyncio.Event()
     operations = OperationsServer(health, settings.operations_host, settings.operations_port)
-    with configure_tracing(SERVICE):
+    with configure_tracing(SERVICE, statement_seconds=settings.trace_statement_seconds):
         operations.start()
         try:
             serve(

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.concurrency import run_in_threadpool
 from tandem_runtime.health import Health
-from tandem_runtime.http_metrics import HttpMetrics, route_templates
+from tandem_runtime.http_telemetry import HttpTelemetry, route_templates
 
 from payment_sandbox.body_limit import BodyLimit
 from payment_sandbox.database import Database
@@ -38,13 +38,12 @@ def create_application(settings: Settings, health: Health, stopping: asyncio.Eve
         version="1",
         description="A card payment provider to develop against. The last two digits of an amount choose its fate.",
         lifespan=lifespan,
-        # FastAPI's own tracing: server spans once tracing is configured, nothing before. Its metrics and logs
-        # would be a second set of what tandem_runtime has.
-        telemetry={"operation_spans": False, "metrics": False, "logs": False},
+        # FastAPI's own would be a second set of what tandem_runtime has.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
     app.include_router(router)
     handle_problems(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
-    app.add_middleware(HttpMetrics, route_template=route_templates(lambda: iter_route_contexts(app.routes)))
+    app.add_middleware(HttpTelemetry, route_template=route_templates(lambda: iter_route_contexts(app.routes)))
     return app

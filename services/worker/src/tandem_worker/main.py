@@ -133,7 +133,7 @@ def _run(service: str, settings_class: type[SettingsT], role: Role[SettingsT]) -
     settings = load_settings(settings_class)
     configure_logging(service, settings)
     link = isinstance(settings, ConsumerSettings) and settings.trace_consumers == "link"
-    with configure_tracing(service, link_causes=link) as tracing:
+    with configure_tracing(service, link_causes=link, statement_seconds=settings.trace_statement_seconds) as tracing:
         _instrument_http(tracing)
         eventloop.run(_serve(settings, role))
 

@@ -1,9 +1,7 @@
 """The catalogue's answers once more, without finding out again that they are wanted."""
 
-from opentelemetry import trace
 from starlette.requests import Request
 from starlette.responses import Response
-from tandem_runtime.http_metrics import RouteTemplate
 
 from tandem_api.catalog.memory import Answer
 from tandem_api.catalog.snapshot import Snapshot
@@ -21,9 +19,8 @@ class RememberedAnswers:
     client's quota, the log line, the span, the metrics.
     """
 
-    def __init__(self, app: Application, *, route_template: RouteTemplate, api_url: str) -> None:
+    def __init__(self, app: Application, *, api_url: str) -> None:
         self._app = app
-        self._route_template = route_template
         self._api_url = api_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,7 +34,6 @@ class RememberedAnswers:
 
     async def _again(self, scope: Scope, known: Answer) -> Response:
         scope["route"] = known.route
-        self._name_span(scope)
         request = Request(scope)
         try:
             await limit_rate(request)
@@ -45,10 +41,3 @@ class RememberedAnswers:
             return problem_response(error, api_url=self._api_url, request_id=scope["state"]["request_id"])
         REMEMBERED_ANSWERS.inc()
         return cached(request, known.etag, request.headers.get("if-none-match"), lambda: known.body)
-
-    def _name_span(self, scope: Scope) -> None:
-        """As the framework names it when it has found the route."""
-        span = trace.get_current_span()
-        if span.is_recording() and (template := self._route_template(scope)):
-            span.update_name(f"GET {template}")
-            span.set_attribute("http.route", template)

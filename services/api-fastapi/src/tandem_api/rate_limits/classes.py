@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from starlette.requests import Request
-from tandem_runtime.http_metrics import RouteTemplate
+from tandem_runtime.http_telemetry import RouteTemplate
 
 EXTENSION = "x-rate-limit"
 _READING = ("get", "head")

@@ -1,16 +1,14 @@
-"""Gives each request its id and its trace, writes one log line for it, and answers what nobody expected."""
+"""Gives each request its id, writes one log line for it, and answers what nobody expected."""
 
 import re
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from http import HTTPStatus
 
 import structlog
-from opentelemetry import context, trace
 from starlette.datastructures import Headers, MutableHeaders
-from tandem_runtime.http_metrics import UNMATCHED, RouteTemplate
-from tandem_runtime.tracing import context_from
+from tandem_runtime.http_spans import SLOW_SECONDS
+from tandem_runtime.http_telemetry import UNMATCHED, RouteTemplate
 
 from tandem_api.problems import types
 from tandem_api.problems.errors import ProblemError, problem_response
@@ -61,30 +59,37 @@ class Arrival:
                     answer_headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id), _remote_trace(headers):
-            try:
-                await self._app(scope, receive, identifying_send)
-            except Exception:
-                log.exception("request failed", method=scope["method"], path=scope["path"])
-                if status is not None:
-                    raise  # the answer had begun: the server can only cut the connection
-                answer = problem_response(
-                    ProblemError(types.INTERNAL_ERROR), api_url=self._api_url, request_id=request_id
-                )
-                await answer(scope, receive, identifying_send)
-            finally:
-                log.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    route=self._route_template(scope) or UNMATCHED,
-                    status=status,
-                    seconds=round(time.perf_counter() - started, 6),
-                    customer_id=scope["state"].get("customer_id"),
-                    client_id=scope["state"].get("client_id"),
-                    order_id=_order_id(scope),
-                    client=address,
-                )
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, identifying_send)
+        except Exception:
+            log.exception("request failed", method=scope["method"], path=scope["path"])
+            if status is not None:
+                raise  # the answer had begun: the server can only cut the connection
+            answer = problem_response(ProblemError(types.INTERNAL_ERROR), api_url=self._api_url, request_id=request_id)
+            await answer(scope, receive, identifying_send)
+        finally:
+            seconds = time.perf_counter() - started
+            tell = log.debug if _goes_without_saying(scope, status, seconds) else log.info
+            tell(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                route=self._route_template(scope) or UNMATCHED,
+                status=status,
+                seconds=round(seconds, 6),
+                customer_id=scope["state"].get("customer_id"),
+                client_id=scope["state"].get("client_id"),
+                order_id=_order_id(scope),
+                client=address,
+            )
+            structlog.contextvars.reset_contextvars(**bound)
+
+
+def _goes_without_saying(scope: Scope, status: int | None, seconds: float) -> bool:
+    """Whether the request is one of many alike that the sample leaves out."""
+    told = scope["state"].get("told", True)
+    return not told and status is not None and status < HTTPStatus.BAD_REQUEST and seconds < SLOW_SECONDS
 
 
 def _order_id(scope: Scope) -> str | None:
@@ -98,16 +103,3 @@ def _order_id(scope: Scope) -> str | None:
 
 def _request_id(given: str | None) -> str:
     return given if given and _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-@contextmanager
-def _remote_trace(headers: Headers) -> Iterator[None]:
-    """Without an SDK nobody reads the caller's trace context: keep it for the log and for the events we append."""
-    if "traceparent" not in headers or trace.get_current_span().get_span_context().is_valid:
-        yield
-        return
-    attached = context.attach(context_from(headers))
-    try:
-        yield
-    finally:
-        context.detach(attached)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
-from tandem_runtime.http_metrics import RouteTemplate
+from tandem_runtime.http_telemetry import RouteTemplate
 
 from tandem_api.transport import Application, Message, Receive, Scope, Send
 

@@ -1,11 +1,13 @@
-"""Duration of HTTP requests, for any ASGI application."""
+"""What is observed of HTTP requests, for any ASGI application: a span each, and their duration."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 
+from opentelemetry import context
 from prometheus_client import Histogram
 
+from tandem_runtime.http_spans import METHODS, Outcome, RequestSpans, Sample, caller_of
 from tandem_runtime.metrics import LATENCY_BUCKETS, exemplar
 
 Scope = MutableMapping[str, Any]
@@ -24,27 +26,35 @@ REQUEST_DURATION = Histogram(
 
 # The route of a request that no route serves.
 UNMATCHED = "unmatched"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class HttpMetrics:
-    """ASGI middleware that observes each request by method, route template and status, with the trace as exemplar.
+class HttpTelemetry:
+    """ASGI middleware that makes a span of each request, and observes its duration with the trace as exemplar.
 
     `route_template` names the route that served a scope ("/v1/orders/{order_id}"), None when none did: paths
-    themselves would make a time series of every order.
+    themselves would make a time series of every order. The request's state has whether it is `told` of: a request
+    that the `sample` leaves out is not, unless its caller's trace goes on here.
     """
 
-    def __init__(self, app: Application, *, route_template: RouteTemplate) -> None:
+    def __init__(self, app: Application, *, route_template: RouteTemplate, sample: Sample | None = None) -> None:
         self._app = app
         self._route_template = route_template
+        self._sample = sample or Sample()
+        self._spans = RequestSpans()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        caller = caller_of(scope)
+        left_out = caller is None and self._sample.leaves_out(scope)
+        scope.setdefault("state", {})["told"] = not left_out
+        within = self._spans.begin(scope, caller, left_out=left_out)
+        token = None if within is None else context.attach(within)
         started = time.perf_counter()
         status = 500  # what the server answers for an application that raises
         headers_after: float | None = None
+        failure: BaseException | None = None
 
         async def observing_send(message: Message) -> None:
             nonlocal status, headers_after
@@ -56,14 +66,19 @@ class HttpMetrics:
 
         try:
             await self._app(scope, receive, observing_send)
+        except BaseException as error:
+            failure = error
+            raise
         finally:
             seconds = time.perf_counter() - started if headers_after is None else headers_after
-            self._observe(scope, status, seconds)
-
-    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        route = self._route_template(scope) or UNMATCHED
-        REQUEST_DURATION.labels(method, route, str(status)).observe(seconds, exemplar=exemplar())
+            outcome = Outcome(self._route_template(scope), status, seconds, failure)
+            if within is not None:
+                within = self._spans.end(within, scope, outcome)
+            method = scope["method"] if scope["method"] in METHODS else "OTHER"
+            observed = REQUEST_DURATION.labels(method, outcome.route or UNMATCHED, str(status))
+            observed.observe(seconds, exemplar=exemplar(within))
+            if token is not None:
+                context.detach(token)
 
 
 def _is_event_stream(message: Message) -> bool:

@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
-from tandem_runtime.http_metrics import HttpMetrics, route_templates
+from tandem_runtime.http_telemetry import HttpTelemetry, route_templates
 
 Ask = Callable[[str, str], Awaitable[int]]
 
@@ -53,7 +53,7 @@ async def client() -> AsyncIterator[AsyncClient]:
         return StreamingResponse(events(), media_type="text/event-stream")
 
     app.include_router(router, prefix="/v1")
-    app.add_middleware(HttpMetrics, route_template=route_templates(lambda: iter_route_contexts(app.routes)))
+    app.add_middleware(HttpTelemetry, route_template=route_templates(lambda: iter_route_contexts(app.routes)))
 
     transport = ASGITransport(app, raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url="http://test") as client:

@@ -1,0 +1,98 @@
+"""The encoder against OpenTelemetry's own: the same message of whatever there is to tell."""
+
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as by_opentelemetry
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
+from tandem_runtime.span_encoding import encode_spans
+
+Told = dict[tuple[str, bytes], bytes]
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def provider(exporter: InMemorySpanExporter) -> Iterator[TracerProvider]:
+    provider = TracerProvider(resource=Resource({"service.name": "demo"}), span_limits=SpanLimits(max_attributes=8))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    yield provider
+    provider.shutdown()
+
+
+def told(request: ExportTraceServiceRequest) -> Told:
+    """What is said of each span, by the resource and scope that say it."""
+    found: Told = {}
+    for resource in request.resource_spans:
+        for scope in resource.scope_spans:
+            said_by = f"{resource.resource} {resource.schema_url} {scope.scope} {scope.schema_url}"
+            found |= {(said_by, span.span_id): span.SerializeToString(deterministic=True) for span in scope.spans}
+    return found
+
+
+def context(*, state: TraceState | None = None, remote: bool = True) -> trace.Context:
+    ids = SpanContext(0xA1, 0xB2, is_remote=remote, trace_flags=TraceFlags(1), trace_state=state)
+    return trace.set_span_in_context(NonRecordingSpan(ids))
+
+
+def make_all_kinds(provider: TracerProvider) -> None:
+    tracers = [provider.get_tracer("first"), provider.get_tracer("second", "2.0", schema_url="https://schema.test")]
+    for tracer in tracers:
+        for kind in SpanKind:
+            tracer.start_span(f"{kind}", kind=kind, attributes={"path": "/", "status": 200}).end()
+        for value in (True, 1, 1.0, "1", "", 0, False, -1, 2**62, "é \U0001f600", ["a", "b"], [1, 2], b"bytes"):
+            tracer.start_span("value", attributes={"key": value}).end()
+        tracer.start_span("child", context=context()).end()
+        tracer.start_span("near child", context=context(remote=False)).end()
+        tracer.start_span("with state", context=context(state=TraceState([("vendor", "1")]))).end()
+        tracer.start_span("linked", links=[Link(SpanContext(1, 2, is_remote=True), {"why": "because"})]).end()
+        tracer.start_span("too much", attributes={f"key {number}": number for number in range(20)}).end()
+        for status in (Status(StatusCode.OK), Status(StatusCode.ERROR), Status(StatusCode.ERROR, "why")):
+            span = tracer.start_span("status")
+            span.set_status(status)
+            span.end()
+        with pytest.raises(LookupError), tracer.start_as_current_span("raises"):
+            raise LookupError("nothing there")
+
+
+def test_the_message_is_the_one_of_opentelemetry(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
+    make_all_kinds(provider)
+    spans: list[ReadableSpan] = list(exporter.get_finished_spans())
+    assert told(encode_spans(spans)) == told(by_opentelemetry(spans))
+    assert len(told(encode_spans(spans))) == len(spans)
+
+
+def test_nothing_is_an_empty_message() -> None:
+    assert encode_spans([]) == by_opentelemetry([])
+
+
+def test_what_is_remembered_of_an_attribute_tells_true_from_one(
+    provider: TracerProvider, exporter: InMemorySpanExporter
+) -> None:
+    for value in (True, 1, 1.0):
+        provider.get_tracer("demo").start_span("", attributes={"key": value}).end()
+        provider.get_tracer("demo").start_span("", attributes={"key": value}).end()
+    (resource,) = encode_spans(exporter.get_finished_spans()).resource_spans
+    spans: list[Span] = [span for scope in resource.scope_spans for span in scope.spans]
+    assert [span.attributes[0].value.WhichOneof("value") for span in spans] == (
+        ["bool_value"] * 2 + ["int_value"] * 2 + ["double_value"] * 2
+    )
