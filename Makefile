@@ -110,7 +110,7 @@ lint-images: $(ACTIONLINT) ## check the Dockerfiles and the workflows
 	@$(ACTIONLINT)
 
 types: ## check the types
-	$(RUN) mypy $(SOURCES) tests/chaos tests/charts tests/cluster tests/fuzzing benchmarks observability
+	$(RUN) mypy $(SOURCES) deploy/images/reload tests/chaos tests/charts tests/cluster tests/fuzzing benchmarks observability
 
 check: ## check migrations and the lock, that events and API are what is published, and dashboards as generated
 	$(RUN) tandem-contracts check

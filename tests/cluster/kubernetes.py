@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tandem_local.ports import listens
+from tandem_local.ports import free_port, listens
 
 PAUSE_SECONDS = 0.5
 LIMIT_SECONDS = 600.0
@@ -83,6 +83,17 @@ class Namespace:
                 yield
             finally:
                 forward.terminate()
+
+    @contextmanager
+    def proxied(self) -> Iterator[str]:
+        """Lead a port of this machine to the API server while the block runs; the URL of this namespace there."""
+        local = free_port()
+        with subprocess.Popen(["kubectl", "proxy", f"--port={local}"], stdout=subprocess.DEVNULL) as proxy:
+            try:
+                wait_until(lambda: listens(local), "kubectl proxy")
+                yield f"http://127.0.0.1:{local}/api/v1/namespaces/{self.name}"
+            finally:
+                proxy.terminate()
 
 
 @contextmanager

@@ -75,14 +75,21 @@ class ClusterStage:
 
 
 def memory(installation: Installation, seconds: float = 90) -> dict[str, int]:
-    """MiB of each pod, as the cluster's metrics server says it; nothing where there is none."""
+    """MiB of each pod, as the cluster's metrics server says it; nothing where there is none.
+
+    It looks at the pods now and then: one that has begun a moment ago is waited for.
+    """
     deadline = time.monotonic() + seconds
     while True:
+        running = set(installation.namespace.pods(""))
+        found: dict[str, int] = {}
         try:
             lines = installation.namespace.kubectl("top", "pods", "--no-headers").splitlines()
         except KubernetesError as error:
-            if "Metrics API not available" in str(error) or time.monotonic() > deadline:
+            if "Metrics API not available" in str(error):
                 return {}
-            time.sleep(5)
         else:
-            return {name: int(size.removesuffix("Mi")) for name, _, size in map(str.split, lines)}
+            found = {name: int(size.removesuffix("Mi")) for name, _, size in map(str.split, lines)}
+        if running <= found.keys() or time.monotonic() > deadline:
+            return found
+        time.sleep(5)

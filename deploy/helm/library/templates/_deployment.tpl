@@ -87,7 +87,7 @@ spec:
               port: {{ include "tandem.operationsPort" . }}
             periodSeconds: 2
             timeoutSeconds: 5
-            failureThreshold: 2
+            failureThreshold: {{ div .values.readinessSeconds 2 | max 1 }}
           {{- if .values.preStopSeconds }}
           lifecycle:
             preStop:

@@ -12,6 +12,9 @@ from prometheus_client.exposition import choose_encoder
 
 from tandem_runtime.health import Health
 
+# How long the server may take to notice that it is stopped: a process that ends waits for it.
+STOP_SECONDS = 0.1
+
 log = structlog.get_logger()
 
 
@@ -40,7 +43,9 @@ class OperationsServer:
         """Listen, and return the port; OSError when it is taken."""
         self._server = _Server(self._address, self)
         port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, name="operations", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(STOP_SECONDS,), name="operations", daemon=True
+        ).start()
         log.info("operations port open", host=self._address[0], port=port)
         return port
 
