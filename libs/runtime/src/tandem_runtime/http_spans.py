@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ _NOTHING = Context()
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Outcome:
     """What became of a request: `route` is None when none served it, `failure` what the application raised."""
 
@@ -43,11 +43,17 @@ class Outcome:
 
 
 class _LeftOut(NonRecordingSpan):
-    """Of a request that the sample leaves out: it has ids and a beginning, should it be told of after all."""
+    """Of a request that the sample leaves out: it has ids once somebody asks, should it be told of after all."""
 
     def __init__(self) -> None:
-        super().__init__(SpanContext(random.getrandbits(128), random.getrandbits(64), is_remote=False))
         self.began = time.time_ns()
+
+    @cached_property
+    def _ids(self) -> SpanContext:
+        return SpanContext(random.getrandbits(128), random.getrandbits(64), is_remote=False)
+
+    def get_span_context(self) -> SpanContext:
+        return self._ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +96,11 @@ class RequestSpans:
         return trace.set_span_in_context(_begun(scope, parent), parent)
 
     def end(self, within: Context, scope: Scope, outcome: Outcome) -> Context:
-        """End the request's span; returns the context with the span that tells of it."""
+        """End the request's span; returns the context with the span that tells of it, an empty one when none does."""
         span = trace.get_current_span(within)
-        if isinstance(span, _LeftOut) and (outcome.error is not None or outcome.seconds >= SLOW_SECONDS):
+        if isinstance(span, _LeftOut):
+            if outcome.error is None and outcome.seconds < SLOW_SECONDS:
+                return _NOTHING
             with remembering_ids(span.get_span_context()):
                 span = _begun(scope, _NOTHING, span.began)
             within = trace.set_span_in_context(span, within)

@@ -72,11 +72,10 @@ class HttpTelemetry:
         finally:
             seconds = time.perf_counter() - started if headers_after is None else headers_after
             outcome = Outcome(self._route_template(scope), status, seconds, failure)
-            if within is not None:
-                within = self._spans.end(within, scope, outcome)
+            told = exemplar() if within is None else exemplar(self._spans.end(within, scope, outcome))
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
             observed = REQUEST_DURATION.labels(method, outcome.route or UNMATCHED, str(status))
-            observed.observe(seconds, exemplar=exemplar(within))
+            observed.observe(seconds, exemplar=told)
             if token is not None:
                 context.detach(token)
 

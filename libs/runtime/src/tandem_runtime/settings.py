@@ -40,7 +40,7 @@ class RuntimeSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     # A statement that takes so long has a span, as one that fails; 0: each.
-    trace_statement_seconds: float = Field(default=0.02, ge=0)
+    trace_statement_seconds: float = Field(default=0.05, ge=0)
     operations_host: str = "127.0.0.1"
     operations_port: int = Field(default=0, ge=0, le=65535)
 
