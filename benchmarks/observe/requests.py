@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from statistics import median
+from statistics import mean, median
 
 import psycopg
 from tandem_local.databases import Database
@@ -20,7 +20,7 @@ from benchmarks.measuring.surroundings import Surroundings
 from benchmarks.observe.telemetry import MANNERS, OFF, ON, REFUSED, SILENT, Telemetry, telemetry
 
 CLIENTS = 32
-SECONDS, WARM_UP_SECONDS = 6.0, 2.0
+TURNS, SECONDS = 6, 2.0
 PRODUCT = "/v1/products/SKU-001"
 
 # Ask an API for so many seconds; answers a second.
@@ -59,10 +59,9 @@ def _measure(
     unit: str,
     load: Callable[[Database, list[str]], AbstractContextManager[Rate]],
 ) -> Result:
-    """Each manner in turn, round by round, with an API of its own each time.
+    """Each manner in turn, a short while at a time: a neighbour who comes or goes meets all of them alike.
 
-    Of two processes that do the same one can be a twentieth slower, for as long as it lives: a new one in each round
-    is what makes the rounds differ by chance alone. Every second round goes backwards.
+    Of two processes that do the same one can be a twentieth slower, for as long as it lives: each round has new ones.
     """
     rates: dict[str, list[float]] = defaultdict(list)
     costs: dict[str, list[float]] = defaultdict(list)
@@ -73,14 +72,20 @@ def _measure(
         identities.serving(),
         load(database, identities.tokens(furnish(database.url()))) as rate,
     ):
-        for number in range(options.rounds):
-            for manner in MANNERS if number % 2 == 0 else reversed(MANNERS):
-                with _api(telling, manner, database, identities) as url:
-                    rate(url, options.seconds(WARM_UP_SECONDS))
-                    before = telling.service_seconds(manner)
-                    rates[manner].append(rate(url, seconds))
-                    spent = telling.service_seconds(manner) - before
-                costs[manner].append(1_000_000 * spent / (rates[manner][-1] * seconds))
+        for _ in range(options.rounds):
+            answered: dict[str, list[float]] = defaultdict(list)
+            spent: dict[str, float] = defaultdict(float)
+            with _apis(telling, database, identities) as urls:
+                for manner in MANNERS:
+                    rate(urls[manner], seconds)
+                for turn in range(TURNS):
+                    for manner in MANNERS if turn % 2 == 0 else reversed(MANNERS):
+                        before = telling.service_seconds(manner)
+                        answered[manner].append(rate(urls[manner], seconds))
+                        spent[manner] += telling.service_seconds(manner) - before
+            for manner in MANNERS:
+                rates[manner].append(mean(answered[manner]))
+                costs[manner].append(1_000_000 * spent[manner] / (sum(answered[manner]) * seconds))
     return Result(
         title=f"{title}, {CLIENTS} clients",
         series=[
@@ -89,7 +94,8 @@ def _measure(
         ],
         aims=shares(rates),
         notes=[
-            "An API for each manner, begun anew in each round, with a processor to itself.",
+            f"An API for each manner, all on one processor, the one that is asked at work and the others idle; begun anew"
+            f" in each round, and asked {TURNS} times for {SECONDS:g} s, in turns with the others.",
             f"A request more with telemetry on: {median(costs[ON]) - median(costs[OFF]):.0f} µs of its processor.",
         ],
     )
@@ -112,9 +118,12 @@ def _share(values: Sequence[float], of: Sequence[float]) -> float:
 
 
 @contextmanager
-def _api(telling: Telemetry, manner: str, database: Database, identities: Identities) -> Iterator[str]:
-    """The URL of an API that tells of itself in this manner."""
+def _apis(telling: Telemetry, database: Database, identities: Identities) -> Iterator[dict[str, str]]:
+    """The URL of each manner's API."""
     with ExitStack() as parts:
         with servers_own():
-            url = parts.enter_context(placing_api(telling.around[manner], database, identities, "api"))
-        yield url
+            urls = {
+                manner: parts.enter_context(placing_api(telling.around[manner], database, identities, f"api-{number}"))
+                for number, manner in enumerate(MANNERS)
+            }
+        yield urls
