@@ -53,7 +53,8 @@ class Report:
                     result = replace(self.measurements[name](around, options), conditions=facts)
                 except Exception:  # noqa: BLE001 - the others can still be measured
                     traceback.print_exc()
-                    logs = shutil.copytree(around.home / "logs", KEPT_LOGS / name, dirs_exist_ok=True)
+                    for kept in (around.home / "logs", around.logs):
+                        logs = shutil.copytree(kept, KEPT_LOGS / name, dirs_exist_ok=True)
                     typer.echo(f"the logs of {name} are kept in {logs}", err=True)
                     failed.append(name)
                     continue

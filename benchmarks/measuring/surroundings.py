@@ -24,16 +24,18 @@ from tandem_local.services import is_ready
 from tandem_local.side_by_side import side_by_side
 
 ROOT = Path(__file__).parents[2]
+MEMORY = Path("/dev/shm")  # noqa: S108 - with a name of chance in it
 TEMPLATE = "tandem_benchmark"
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """`postgres` is the superuser's URL, `kafka` the bootstrap servers; logs of all processes are in `home`/logs."""
+    """`postgres` is the superuser's URL, `kafka` the bootstrap servers; `logs` has those of the services and others."""
 
     home: Path
     postgres: str
     kafka: str
+    logs: Path
     stop: Event
     telemetry: Mapping[str, str] = field(default_factory=dict)
     """Settings of every service: without any they send no traces."""
@@ -59,7 +61,7 @@ class Surroundings:
     def service(self, name: str, argv: list[str], settings: dict[str, str]) -> Iterator[Running]:
         """One of the services as it runs in production, from the moment it is ready."""
         port = free_port()
-        # It logs as it does in production: a line of JSON a request, to a file.
+        # It logs as it does in production: a line of JSON a request.
         own = {"TANDEM_ENVIRONMENT": "production", "TANDEM_OPERATIONS_PORT": str(port)}
         with self.process(name, [program(argv[0]), *argv[1:]], own | dict(self.telemetry) | settings) as running:
             running.wait_until(partial(is_ready, port), stop=self.stop)
@@ -75,7 +77,7 @@ class Surroundings:
         command = Command(
             name=name,
             argv=argv,
-            log=self.home / "logs" / f"{name}.log",
+            log=self.logs / f"{name}.log",
             env=inherited | {"TANDEM_KAFKA_BOOTSTRAP_SERVERS": self.kafka} | settings,
             cwd=ROOT,
         )
@@ -96,6 +98,9 @@ def surroundings(stop: Event) -> Iterator[Surroundings]:
     home.chmod(0o711)  # Postgres of a run as root is another user, and passes through
     addresses: dict[str, str] = {}
     with ExitStack() as parts:
+        # What a container says goes into a pipe, and is not held up by the disk that Postgres makes wait.
+        logs = Path(tempfile.mkdtemp(prefix="tandem-benchmark-", dir=MEMORY if MEMORY.is_dir() else home))
+        parts.callback(shutil.rmtree, logs, ignore_errors=True)
         parts.callback(shutil.rmtree, home, ignore_errors=True)
         parts.callback(remove_postgres, home)
 
@@ -110,7 +115,7 @@ def surroundings(stop: Event) -> Iterator[Surroundings]:
             addresses["kafka"] = server.bootstrap_servers
 
         side_by_side([postgres, kafka], stop=stop)
-        yield Surroundings(home, addresses["postgres"], addresses["kafka"], stop)
+        yield Surroundings(home, addresses["postgres"], addresses["kafka"], logs, stop)
 
 
 def make_topic(bootstrap_servers: str, name: str, *, partitions: int, **configs: str) -> None:

@@ -94,8 +94,8 @@ def _measure(
         ],
         aims=shares(rates),
         notes=[
-            f"An API for each manner, all on one processor, the one that is asked at work and the others idle; begun anew"
-            f" in each round, and asked {TURNS} times for {SECONDS:g} s, in turns with the others.",
+            f"An API for each manner, begun anew in each round and asked {TURNS} times for {SECONDS:g} s, in turns with"
+            " the others; all on one processor, where the others are idle.",
             f"A request more with telemetry on: {median(costs[ON]) - median(costs[OFF]):.0f} µs of its processor.",
         ],
     )
