@@ -26,48 +26,47 @@ def trace_statements(*, at_least_seconds: float) -> None:
     A statement has its span when it took so long, or failed, within a span that is recorded: a polling loop's would be
     a trace of its own. No parameter is in it, and nothing that the server says of a row that it refuses.
     """
-    for method in ("execute", "executemany"):
-        setattr(psycopg.Cursor, method, _traced(getattr(psycopg.Cursor, method), at_least_seconds))
-        setattr(psycopg.AsyncCursor, method, _traced_async(getattr(psycopg.AsyncCursor, method), at_least_seconds))
-
-
-def _traced(execute: Callable[..., Any], at_least_seconds: float) -> Callable[..., Any]:
     least = int(at_least_seconds * 1_000_000_000)
+    for method in ("execute", "executemany"):
+        setattr(psycopg.Cursor, method, _traced(getattr(psycopg.Cursor, method), least))
+        setattr(psycopg.AsyncCursor, method, _traced_async(getattr(psycopg.AsyncCursor, method), least))
 
+
+class _Watched:
+    """The execution of a statement, which tells of it at its end when it took so long or failed."""
+
+    __slots__ = ("_began", "_cursor", "_least", "_query")
+
+    def __init__(self, cursor: Cursor, query: Any, least: int) -> None:
+        self._cursor, self._query, self._least = cursor, query, least
+
+    def __enter__(self) -> None:
+        self._began = time.time_ns()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None or time.time_ns() - self._began >= self._least:
+            _tell(self._cursor, self._query, self._began, error)
+
+
+def _traced(execute: Callable[..., Any], least: int) -> Callable[..., Any]:
     @wraps(execute)
     def traced(cursor: psycopg.Cursor[Any], query: Any, *arguments: Any, **named: Any) -> Any:
-        began = time.time_ns()
-        try:
-            answer = execute(cursor, query, *arguments, **named)
-        except BaseException as error:
-            _tell(cursor, query, began, error)
-            raise
-        if time.time_ns() - began >= least:
-            _tell(cursor, query, began)
-        return answer
+        with _Watched(cursor, query, least):
+            return execute(cursor, query, *arguments, **named)
 
     return traced
 
 
-def _traced_async(execute: Callable[..., Awaitable[Any]], at_least_seconds: float) -> Callable[..., Awaitable[Any]]:
-    least = int(at_least_seconds * 1_000_000_000)
-
+def _traced_async(execute: Callable[..., Awaitable[Any]], least: int) -> Callable[..., Awaitable[Any]]:
     @wraps(execute)
     async def traced(cursor: psycopg.AsyncCursor[Any], query: Any, *arguments: Any, **named: Any) -> Any:
-        began = time.time_ns()
-        try:
-            answer = await execute(cursor, query, *arguments, **named)
-        except BaseException as error:
-            _tell(cursor, query, began, error)
-            raise
-        if time.time_ns() - began >= least:
-            _tell(cursor, query, began)
-        return answer
+        with _Watched(cursor, query, least):
+            return await execute(cursor, query, *arguments, **named)
 
     return traced
 
 
-def _tell(cursor: Cursor, query: Any, began: int, error: BaseException | None = None) -> None:
+def _tell(cursor: Cursor, query: Any, began: int, error: BaseException | None) -> None:
     if not trace.get_current_span().is_recording():
         return
     text = query.as_string(cursor) if isinstance(query, Composable) else query

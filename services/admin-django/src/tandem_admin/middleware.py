@@ -9,13 +9,13 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotFound
 from opentelemetry import context, trace
+from tandem_runtime.http_spans import METHODS
 from tandem_runtime.http_telemetry import REQUEST_DURATION
 from tandem_runtime.metrics import exemplar
 from tandem_runtime.tracing import context_from
 
 from tandem_admin.settings import SETTINGS
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BACK_OFFICE, FOR_APPLICATIONS = "/admin/", ("/identity/", "/.well-known/")
 KEYS = "/.well-known/jwks.json"
 STATIC_ROUTE = "/static/*"
