@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -13,9 +14,6 @@ from storefront import Storefront
 from tandem_local.databases import Database
 from unreliable_network import Proxy, proxied
 
-REQUEST_SECONDS = 1.5
-
-
 class Behind(NamedTuple):
     """An API that reaches its database through a proxy."""
 
@@ -23,23 +21,29 @@ class Behind(NamedTuple):
     proxy: Proxy
 
 
-@pytest.fixture
-async def behind(storefront: Storefront, database: Database, provider: IdentityProvider) -> AsyncIterator[Behind]:
-    storefront.product("MUG-1")
+@asynccontextmanager
+async def running_behind(database: Database, provider: IdentityProvider, **changes: Any) -> AsyncIterator[Behind]:
     async with proxied(database.url("tandem_api")) as (proxy, url):
-        settings = api_settings(
-            url,
-            provider,
-            request_seconds=REQUEST_SECONDS,
-            database_pool_size=2,
-            database_pool_wait_seconds=1,
-            database_connect_seconds=2,
-        )
+        settings = api_settings(url, provider, database_pool_size=2, **changes)
         async with running_api(settings, provider) as api:
             try:
                 yield Behind(api, proxy)
             finally:
                 proxy.thaw()
+
+
+@pytest.fixture
+async def behind(storefront: Storefront, database: Database, provider: IdentityProvider) -> AsyncIterator[Behind]:
+    storefront.product("MUG-1")
+    async with running_behind(database, provider) as behind:
+        yield behind
+
+
+async def served(api: Api, customer_id: UUID) -> None:
+    """Return once the API reaches its database."""
+    async with asyncio.timeout(15):  # psycopg gives a query that it cancels up to ten seconds
+        while (await api.get("/v1/orders", customer_id)).status_code != 200:
+            await asyncio.sleep(0.1)
 
 
 def assert_unavailable(answer: httpx.Response) -> None:
@@ -63,21 +67,23 @@ async def test_a_database_that_refuses_connections_is_a_503_at_once_and_comes_ba
     assert (await api.place(ada, MUG_1=1)).status_code == 201
 
 
-async def test_a_database_that_falls_silent_is_a_503_in_bounded_time_for_everyone(behind: Behind, ada: UUID) -> None:
-    api, proxy = behind
-    assert (await api.get("/v1/orders", ada)).status_code == 200
-    proxy.freeze()
+async def test_a_database_that_falls_silent_is_a_503_in_bounded_time_for_everyone(
+    database: Database, provider: IdentityProvider, ada: UUID
+) -> None:
+    # So short a limit is for what is meant to meet it: a busy machine meets it now and then with nothing wrong.
+    limits = {"request_seconds": 1.5, "database_pool_wait_seconds": 1, "database_connect_seconds": 2}
+    async with running_behind(database, provider, **limits) as (api, proxy):
+        await served(api, ada)
+        proxy.freeze()
 
-    async with asyncio.timeout(60):  # left alone, they would wait for the kernel's patience: a quarter of an hour
-        answers = await asyncio.gather(*(api.get("/v1/orders", ada) for _ in range(10)))
-    for answer in answers:
-        assert_unavailable(answer)
-    assert (await api.get("/v1/products")).status_code == 200
+        async with asyncio.timeout(60):  # left alone, they would wait for the kernel's patience: a quarter of an hour
+            answers = await asyncio.gather(*(api.get("/v1/orders", ada) for _ in range(10)))
+        for answer in answers:
+            assert_unavailable(answer)
+        assert (await api.get("/v1/products")).status_code == 200
 
-    proxy.thaw()
-    async with asyncio.timeout(15):  # psycopg gives a query that it cancels up to ten seconds
-        while (await api.get("/v1/orders", ada)).status_code != 200:
-            await asyncio.sleep(0.1)
+        proxy.thaw()
+        await served(api, ada)
 
 
 async def test_an_order_that_was_cut_off_is_placed_once_when_tried_again(
