@@ -6,7 +6,8 @@ from fastapi import FastAPI, Response
 from fastapi.routing import iter_route_contexts
 from httpx import ASGITransport, AsyncClient
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -14,7 +15,7 @@ from prometheus_client import REGISTRY
 from tandem_runtime import http_spans
 from tandem_runtime.http_spans import Sample
 from tandem_runtime.http_telemetry import HttpTelemetry, route_templates
-from tandem_runtime.sampling import RememberingIds
+from tandem_runtime.recording import Recorder
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
 
@@ -22,7 +23,7 @@ CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
 @pytest.fixture
 def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
-    provider = TracerProvider(id_generator=RememberingIds())
+    provider = Recorder(Resource({}))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     yield exporter
@@ -92,7 +93,7 @@ async def test_the_server_s_failures_are_errors_and_the_client_s_are_not(
     span, attributes = only(exported)
     assert attributes.get("error.type") == error
     assert span.status.status_code is (StatusCode.UNSET if error is None else StatusCode.ERROR)
-    assert (span.events, span.status.description) == ((), None)
+    assert (list(span.events), span.status.description) == ([], None)
 
 
 async def test_a_method_that_somebody_makes_up_is_no_name(client: AsyncClient, exported: InMemorySpanExporter) -> None:

@@ -1,6 +1,9 @@
 """The encoder against OpenTelemetry's own: the same message of whatever there is to tell."""
 
 from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
 import pytest
 from opentelemetry import trace
@@ -8,7 +11,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import (
@@ -21,9 +24,14 @@ from opentelemetry.trace import (
     TraceFlags,
     TraceState,
 )
+from tandem_runtime.recording import RecordedSpan, Recorder
 from tandem_runtime.span_encoding import encode_spans
 
 Told = dict[tuple[str, bytes], bytes]
+
+
+class Outcome(StrEnum):
+    APPLIED = "applied"
 
 
 @pytest.fixture
@@ -33,7 +41,7 @@ def exporter() -> InMemorySpanExporter:
 
 @pytest.fixture
 def provider(exporter: InMemorySpanExporter) -> Iterator[TracerProvider]:
-    provider = TracerProvider(resource=Resource({"service.name": "demo"}), span_limits=SpanLimits(max_attributes=8))
+    provider = Recorder(Resource({"service.name": "demo"}, "https://schema.test/resource"))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     yield provider
     provider.shutdown()
@@ -65,7 +73,9 @@ def make_all_kinds(provider: TracerProvider) -> None:
         tracer.start_span("near child", context=context(remote=False)).end()
         tracer.start_span("with state", context=context(state=TraceState([("vendor", "1")]))).end()
         tracer.start_span("linked", links=[Link(SpanContext(1, 2, is_remote=True), {"why": "because"})]).end()
-        tracer.start_span("too much", attributes={f"key {number}": number for number in range(20)}).end()
+        span = tracer.start_span("event")
+        span.add_event("it happened", {"where": "here", "how often": 2})
+        span.end()
         for status in (Status(StatusCode.OK), Status(StatusCode.ERROR), Status(StatusCode.ERROR, "why")):
             span = tracer.start_span("status")
             span.set_status(status)
@@ -76,9 +86,24 @@ def make_all_kinds(provider: TracerProvider) -> None:
 
 def test_the_message_is_the_one_of_opentelemetry(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
     make_all_kinds(provider)
-    spans: list[ReadableSpan] = list(exporter.get_finished_spans())
+    spans = finished(exporter)
     assert told(encode_spans(spans)) == told(by_opentelemetry(spans))
     assert len(told(encode_spans(spans))) == len(spans)
+
+
+def finished(exporter: InMemorySpanExporter) -> list[Any]:
+    """In the form that either encoder takes."""
+    spans = exporter.get_finished_spans()
+    assert all(isinstance(span, RecordedSpan) for span in spans)
+    return list(spans)
+
+
+def test_what_otlp_has_no_type_for_is_told_as_text(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
+    odd: Any = Outcome.APPLIED, UUID(int=1)
+    provider.get_tracer("demo").start_span("", attributes=dict(zip(("outcome", "id"), odd, strict=True))).end()
+    (resource,) = encode_spans(finished(exporter)).resource_spans
+    values = [attribute.value.string_value for attribute in resource.scope_spans[0].spans[0].attributes]
+    assert values == ["applied", "00000000-0000-0000-0000-000000000001"]
 
 
 def test_nothing_is_an_empty_message() -> None:
@@ -91,7 +116,7 @@ def test_what_is_remembered_of_an_attribute_tells_true_from_one(
     for value in (True, 1, 1.0):
         provider.get_tracer("demo").start_span("", attributes={"key": value}).end()
         provider.get_tracer("demo").start_span("", attributes={"key": value}).end()
-    (resource,) = encode_spans(exporter.get_finished_spans()).resource_spans
+    (resource,) = encode_spans(finished(exporter)).resource_spans
     spans: list[Span] = [span for scope in resource.scope_spans for span in scope.spans]
     assert [span.attributes[0].value.WhichOneof("value") for span in spans] == (
         ["bool_value"] * 2 + ["int_value"] * 2 + ["double_value"] * 2

@@ -14,6 +14,7 @@ from storefront import Storefront
 from tandem_local.databases import Database
 from unreliable_network import Proxy, proxied
 
+
 class Behind(NamedTuple):
     """An API that reaches its database through a proxy."""
 

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from identity_provider import IdentityProvider
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
@@ -19,6 +19,7 @@ from tandem_api.application import FROM_MEMORY
 from tandem_api.catalog.memory import Memory
 from tandem_api.metrics import REMEMBERED_ANSWERS
 from tandem_api.rate_limits.classes import RouteClass, class_of
+from tandem_runtime.recording import Recorder
 
 PATHS = ("/v1/products/MUG-1", "/v1/products?limit=1&sort=price", "/v1/categories")
 
@@ -96,7 +97,7 @@ async def test_it_is_counted_limited_and_measured_like_any_other(
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
-    provider = TracerProvider()
+    provider = Recorder(Resource({}))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     yield exporter

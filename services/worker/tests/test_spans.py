@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 from letters import event
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import messaging_attributes
 from tandem_contracts.envelope import Event
+from tandem_runtime.recording import Recorder
 from tandem_worker.consumer import spans
 from tandem_worker.consumer.spans import Source, batch_span, process_span
 
@@ -24,7 +25,7 @@ SOURCE = Source("tandem.orders", 3, 42)
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     """The spans that end, of a provider of the test's own."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    exporter, provider = InMemorySpanExporter(), Recorder(Resource({}))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(spans, "tracer", lambda: provider.get_tracer("test"))
     yield exporter

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
@@ -27,11 +27,13 @@ class EntrySampler(Sampler):
     """A trace begins where work comes in, never with an outgoing call that nothing caused.
 
     Otherwise every query of a polling loop, of which there are hundreds a second, is a trace of its own.
-    Everything else is left to `inner` (by default: all).
+    Everything else is left to `inner` (by default: all). With `parents_decide` that one says of a span with a parent
+    just what was said of the parent, so that it need not be asked.
     """
 
     def __init__(self, inner: Sampler) -> None:
         self._inner = inner
+        self.parents_decide = isinstance(inner, ParentBased)  # the environment gives it no other rules
 
     def should_sample(  # noqa: PLR0917 - the SDK's signature
         self,

@@ -35,7 +35,7 @@ class Settings(KafkaSettings):
     # Longer than a proxy keeps its idle connections: it must not send a request into one that we are closing.
     keep_alive_seconds: int = Field(default=75, ge=1)
     # Of reads that are answered from memory and go well, the share that has a line in the log and a trace.
-    catalogue_sample: float = Field(default=0.02, ge=0, le=1)
+    catalogue_sample: float = Field(default=0.01, ge=0, le=1)
     # Origins of browser applications that may call the API, as JSON: ["https://shop.example.com"].
     cors_origins: tuple[Origin, ...] = ()
     # The proxies before the API, each of which appends to X-Forwarded-For: which address the limits are about.

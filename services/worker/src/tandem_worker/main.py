@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
-import httpx
 import structlog
 import typer
 from tandem_runtime import eventloop
@@ -15,12 +14,13 @@ from tandem_runtime.operations import OperationsServer
 from tandem_runtime.progress import measuring_lag
 from tandem_runtime.settings import RuntimeSettings, load_settings
 from tandem_runtime.shutdown import stop_on_signals
-from tandem_runtime.tracing import Tracing, configure_tracing
+from tandem_runtime.tracing import configure_tracing
 
 from tandem_worker.consumer.main import run_consumer
 from tandem_worker.database import outbox_hint, session_factory
 from tandem_worker.dead_letters.commands import dead_letters, discard, replay
 from tandem_worker.dead_letters.main import settle_dead_letters
+from tandem_worker.http_client import TracedClient
 from tandem_worker.notifications.main import run_notifications
 from tandem_worker.orders.ledger import LedgerWatch
 from tandem_worker.orders.process import NAME, order_process
@@ -112,7 +112,7 @@ async def _run_orders(settings: OrdersSettings, health: Health, stop: asyncio.Ev
             application="tandem-orders",
         ) as sessions,
         aclosing(outbox_hint(sessions)) as hint,
-        httpx.AsyncClient(
+        TracedClient(
             base_url=str(settings.payment_url),
             headers={"Authorization": f"Bearer {settings.payment_api_key.get_secret_value()}"},
             timeout=settings.payment_timeout_seconds,
@@ -133,16 +133,8 @@ def _run(service: str, settings_class: type[SettingsT], role: Role[SettingsT]) -
     settings = load_settings(settings_class)
     configure_logging(service, settings)
     link = isinstance(settings, ConsumerSettings) and settings.trace_consumers == "link"
-    with configure_tracing(service, link_causes=link, statement_seconds=settings.trace_statement_seconds) as tracing:
-        _instrument_http(tracing)
+    with configure_tracing(service, link_causes=link, statement_seconds=settings.trace_statement_seconds):
         eventloop.run(_serve(settings, role))
-
-
-def _instrument_http(tracing: Tracing) -> None:
-    if tracing.enabled:
-        from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor  # noqa: PLC0415 - costs nothing when off
-
-        HTTPXClientInstrumentor().instrument(tracer_provider=tracing.provider)
 
 
 async def _serve(settings: SettingsT, role: Role[SettingsT]) -> None:

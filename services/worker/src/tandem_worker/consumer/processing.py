@@ -168,9 +168,9 @@ class Processor:
         for (event_type, outcome), count in counts.items():
             metrics.EVENTS.labels(consumer=name, type=event_type, outcome=outcome).inc(count)
         for event_type, seconds in ages.items():
-            histogram = metrics.EVENT_AGE.labels(consumer=name, type=event_type)
+            histogram, told = metrics.EVENT_AGE.labels(consumer=name, type=event_type), exemplar()
             for age in seconds:
-                histogram.observe(age, exemplar())
+                histogram.observe(age, told)
 
     def _names(self, event: Event) -> dict[str, str]:
         names = about(event.aggregate_type, event.aggregate_id)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 from tandem_runtime.certificates import note_certificate
 
+from tandem_worker.http_client import TracedClient
 from tandem_worker.settings import ProbeSettings
 
 # A server that does not answer at all is no slower than this.
@@ -25,7 +26,7 @@ class StoreError(Exception):
 @asynccontextmanager
 async def connected() -> AsyncIterator[httpx.AsyncClient]:
     """Connections of one order: the next is a customer who comes anew."""
-    async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
+    async with TracedClient(timeout=ANSWER_SECONDS) as client:
         yield client
 
 

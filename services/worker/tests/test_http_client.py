@@ -1,0 +1,100 @@
+"""The client's spans, asked of a real server: the names are those of OpenTelemetry's conventions."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+from partners import Receiver, Reply
+from tandem_runtime.recording import Recorder
+from tandem_worker import http_client
+from tandem_worker.http_client import TracedClient
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
+    """The spans that end, of a provider of the test's own."""
+    exporter, provider = InMemorySpanExporter(), Recorder(Resource({}))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(http_client, "tracer", lambda: provider.get_tracer("test"))
+    yield exporter
+    provider.shutdown()
+
+
+@pytest.fixture
+def server() -> Iterator[Receiver]:
+    receiver = Receiver()
+    with receiver.serving():
+        yield receiver
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TracedClient]:
+    async with TracedClient(timeout=5) as client:
+        yield client
+
+
+async def ask(client: TracedClient, method: str, url: str) -> httpx.Response:
+    """As part of some work: an outgoing request begins no trace."""
+    with http_client.tracer().start_as_current_span("work"):
+        return await client.request(method, url)
+
+
+def only(recorded: InMemorySpanExporter) -> Any:
+    span, work = recorded.get_finished_spans()
+    assert (span.parent, work.name) == (work.context, "work")
+    return span
+
+
+async def test_a_request_is_told_without_its_query_and_who_asks(
+    client: TracedClient, server: Receiver, recorded: InMemorySpanExporter
+) -> None:
+    answer = await ask(client, "POST", f"http://ada:secret@127.0.0.1:{server.port}/a%20b?token=secret")
+
+    assert answer.content == b"thanks"
+    span = only(recorded)
+    assert (span.name, span.kind, span.status.status_code) == ("POST", SpanKind.CLIENT, StatusCode.UNSET)
+    assert span.attributes == {
+        "http.request.method": "POST",
+        "url.full": server.url("/a%20b"),
+        "server.address": "127.0.0.1",
+        "server.port": server.port,
+        "http.response.status_code": 200,
+    }
+
+
+async def test_who_is_asked_can_go_on_with_the_trace(
+    client: TracedClient, server: Receiver, recorded: InMemorySpanExporter
+) -> None:
+    await ask(client, "POST", server.url())
+    context = only(recorded).context
+    (message,) = server.messages
+    assert message.headers["traceparent"] == f"00-{context.trace_id:032x}-{context.span_id:016x}-03"
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_an_answer_that_is_an_error_is_one(
+    client: TracedClient, server: Receiver, recorded: InMemorySpanExporter, status: int
+) -> None:
+    server.answer = lambda _message: Reply(status=status)
+    assert (await ask(client, "POST", server.url())).status_code == status
+    span = only(recorded)
+    assert (span.attributes["http.response.status_code"], span.attributes["error.type"]) == (status, str(status))
+    assert span.status.status_code is StatusCode.ERROR
+
+
+async def test_so_is_none(client: TracedClient, recorded: InMemorySpanExporter) -> None:
+    with pytest.raises(httpx.ConnectError):
+        await ask(client, "GET", "http://127.0.0.1:9/")
+    span = only(recorded)
+    assert (span.attributes["error.type"], span.status.status_code) == ("ConnectError", StatusCode.ERROR)
+
+
+async def test_a_port_that_goes_without_saying_is_told(client: TracedClient, recorded: InMemorySpanExporter) -> None:
+    with pytest.raises(httpx.ConnectError):
+        await ask(client, "GET", "https://nowhere.invalid/")
+    assert only(recorded).attributes["server.port"] == 443
