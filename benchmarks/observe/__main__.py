@@ -7,12 +7,17 @@ import typer
 from benchmarks.api.processors import set_one_aside
 from benchmarks.measuring.options import Options
 from benchmarks.measuring.report import Report, run_command
-from benchmarks.observe import requests, worker
+from benchmarks.observe import requests, spans, worker
 
 REPORT = Report(
     name="observe",
     title="What telemetry costs",
-    measurements={"reads": requests.reads, "placement": requests.placement, "worker": worker.measure},
+    measurements={
+        "spans": spans.measure,
+        "reads": requests.reads,
+        "placement": requests.placement,
+        "worker": worker.measure,
+    },
 )
 
 app = typer.Typer(pretty_exceptions_enable=False)

@@ -1,4 +1,4 @@
-"""Spans as OTLP, in a fourth of the time of OpenTelemetry's own encoder: what was sent before is not built again."""
+"""Spans as OTLP, in a third of the time of OpenTelemetry's own encoder: what was sent before is not built again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
