@@ -94,8 +94,9 @@ def _batch(provider: TracerProvider) -> Sequence[Any]:
     exporter = InMemorySpanExporter()
     keeping = type(provider)(resource=RESOURCE)
     keeping.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = keeping.get_tracer("benchmark")
     for _ in range(BATCH):
-        _make(keeping.get_tracer("benchmark"))
+        _make(tracer)
     keeping.shutdown()
     return exporter.get_finished_spans()
 

@@ -85,6 +85,15 @@ async def test_a_request_is_told_by_the_conventions_names_without_its_query(
     }
 
 
+async def test_of_what_strangers_choose_a_span_keeps_the_beginning(
+    client: AsyncClient, exported: InMemorySpanExporter
+) -> None:
+    await client.get(f"/{'long' * 4096}", headers={"Host": "long." * 4096})
+    _, attributes = only(exported)
+    assert attributes["url.path"] == ("/" + "long" * 4096)[:1024]
+    assert len(attributes["server.address"]) == 1024
+
+
 @pytest.mark.parametrize(("sku", "error"), [("404", None), ("503", "503"), ("raises", "LookupError")])
 async def test_the_server_s_failures_are_errors_and_the_client_s_are_not(
     client: AsyncClient, exported: InMemorySpanExporter, sku: str, error: str | None

@@ -1,4 +1,4 @@
-"""The recorder against OpenTelemetry's SDK: whoever makes spans by either is told of in the same way."""
+"""The recorder against OpenTelemetry's SDK: what our code and instrumentations do is told of in the same way."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from tandem_runtime.recording import RecordedSpan, Recorder
+from tandem_runtime.recorded_spans import RecordedSpan
+from tandem_runtime.recording import Recorder
 
 RESOURCE = Resource({"service.name": "demo"})
 SEEN, UNSEEN = TraceFlags(TraceFlags.SAMPLED), TraceFlags()
@@ -102,6 +103,8 @@ def failures(tracer: trace.Tracer) -> None:
     for error in (LookupError("nothing there"), OddError("é")):
         with pytest.raises(type(error)), tracer.start_as_current_span("raises"):
             raise error
+        with pytest.raises(type(error)), tracer.start_span("raises by itself"):
+            raise error
         quiet = tracer.start_as_current_span("quiet", record_exception=False, set_status_on_exception=False)
         with pytest.raises(type(error)), quiet:
             raise error
@@ -178,7 +181,23 @@ def test_it_can_be_switched_off(recorder: Callable[[], TracerProvider], monkeypa
     assert not recorder().get_tracer("demo").start_span("").is_recording()
 
 
-def test_what_is_not_recorded_can_be_told_things_all_the_same(recorder: Callable[[], TracerProvider]) -> None:
+@pytest.mark.parametrize("flags", [SEEN, UNSEEN])
+def test_an_error_that_cannot_say_what_it_is_stays_itself(
+    recorder: Callable[[], TracerProvider], exporter: InMemorySpanExporter, flags: TraceFlags
+) -> None:
     tracer = recorder().get_tracer("demo")
-    with pytest.raises(LookupError), tracer.start_as_current_span("", context=below(UNSEEN)):
-        raise LookupError
+    with pytest.raises(SilentError), tracer.start_as_current_span("", context=below(flags)):
+        raise SilentError
+    assert [span.status.description for span in exporter.get_finished_spans()] == (
+        ["SilentError: <no text>"] if flags is SEEN else []
+    )
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("it says nothing")
+
+
+def test_who_asks_for_a_tracer_again_gets_the_same(recorder: Callable[[], TracerProvider]) -> None:
+    provider = recorder()
+    assert provider.get_tracer("demo") is provider.get_tracer("demo") is not provider.get_tracer("demo", "2.0")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,9 @@ from opentelemetry.trace import (
     TraceFlags,
     TraceState,
 )
-from tandem_runtime.recording import RecordedSpan, Recorder
+from tandem_runtime import span_encoding
+from tandem_runtime.recorded_spans import RecordedSpan
+from tandem_runtime.recording import Recorder
 from tandem_runtime.span_encoding import encode_spans
 
 Told = dict[tuple[str, bytes], bytes]
@@ -67,8 +70,30 @@ def make_all_kinds(provider: TracerProvider) -> None:
     for tracer in tracers:
         for kind in SpanKind:
             tracer.start_span(f"{kind}", kind=kind, attributes={"path": "/", "status": 200}).end()
-        for value in (True, 1, 1.0, "1", "", 0, False, -1, 2**62, "é \U0001f600", ["a", "b"], [1, 2], b"bytes"):
+        for value in (
+            True,
+            1,
+            1.0,
+            "1",
+            "",
+            0,
+            False,
+            -1,
+            2**62,
+            "é \U0001f600",
+            ["a", "b"],
+            (1, 2),
+            (True, 1.5),
+            b"bytes",
+        ):
             tracer.start_span("value", attributes={"key": value}).end()
+        odd: dict[str, Any] = {
+            "status": HTTPStatus.NOT_FOUND,
+            "outcome": Outcome.APPLIED,
+            "none": None,
+            "map": {"a": [1]},
+        }
+        tracer.start_span("odd", attributes=odd).end()
         tracer.start_span("child", context=context()).end()
         tracer.start_span("near child", context=context(remote=False)).end()
         tracer.start_span("with state", context=context(state=TraceState([("vendor", "1")]))).end()
@@ -98,12 +123,67 @@ def finished(exporter: InMemorySpanExporter) -> list[Any]:
     return list(spans)
 
 
-def test_what_otlp_has_no_type_for_is_told_as_text(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
-    odd: Any = Outcome.APPLIED, UUID(int=1)
-    provider.get_tracer("demo").start_span("", attributes=dict(zip(("outcome", "id"), odd, strict=True))).end()
+def encoded(exporter: InMemorySpanExporter) -> list[Span]:
     (resource,) = encode_spans(finished(exporter)).resource_spans
-    values = [attribute.value.string_value for attribute in resource.scope_spans[0].spans[0].attributes]
-    assert values == ["applied", "00000000-0000-0000-0000-000000000001"]
+    return [span for scope in resource.scope_spans for span in scope.spans]
+
+
+def test_what_otlp_has_no_type_for_is_told_as_text(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
+    unknown: Any = UUID(int=1)
+    provider.get_tracer("demo").start_span("", attributes={"id": unknown}).end()
+    (span,) = encoded(exporter)
+    assert span.attributes[0].value.string_value == "00000000-0000-0000-0000-000000000001"
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("it says nothing")
+
+
+UNTELLABLE: list[Any] = [2**63, "half a \udcff", ["half a \udcff"], SilentError()]
+
+
+@pytest.mark.parametrize("value", UNTELLABLE, ids=["65 bits", "surrogate", "in a list", "silent"])
+def test_what_cannot_be_told_takes_nothing_else_with_it(
+    provider: TracerProvider, exporter: InMemorySpanExporter, value: Any
+) -> None:
+    tracer = provider.get_tracer("demo")
+    tracer.start_span("before").end()
+    span = tracer.start_span("untellable", attributes={"good": 1, "bad": value, "good too": "2"})
+    span.add_event("happened", {"bad": value, "good": 3})
+    span.add_link(SpanContext(1, 2, is_remote=True), {"bad": value})
+    span.end()
+    tracer.start_span("after").end()
+
+    before, odd, after = encoded(exporter)
+    assert (before.name, odd.name, after.name) == ("before", "untellable", "after")
+    assert [attribute.key for attribute in odd.attributes] == ["good", "good too"]
+    assert odd.dropped_attributes_count == 1
+    assert [attribute.key for attribute in odd.events[0].attributes] == ["good"]
+    assert (odd.links[0].span_id, list(odd.links[0].attributes)) == ((2).to_bytes(8), [])
+
+
+def test_half_a_surrogate_in_a_text_is_replaced(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
+    tracer = provider.get_tracer("demo")
+    with pytest.raises(ValueError, match="half"), tracer.start_as_current_span("a \udcff"):
+        raise ValueError("half a \udcff")
+    (span,) = encoded(exporter)
+    assert (span.name, span.status.message) == ("a ?", "ValueError: half a ?")
+
+
+def test_a_span_that_is_none_takes_no_other_with_it(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
+    no_link: Any = None
+    provider.get_tracer("demo").start_span("broken", links=[no_link]).end()
+    provider.get_tracer("demo").start_span("whole").end()
+    assert [span.name for span in encoded(exporter)] == ["whole"]
+
+
+def test_what_strangers_choose_is_not_remembered(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
+    for number in range(100):
+        provider.get_tracer("demo").start_span("", attributes={"url.path": f"/{number}/{'long' * 100}"}).end()
+    remembered = span_encoding._remembered.cache_info().currsize
+    assert len(encoded(exporter)) == 100
+    assert span_encoding._remembered.cache_info().currsize == remembered
 
 
 def test_nothing_is_an_empty_message() -> None:
@@ -116,8 +196,6 @@ def test_what_is_remembered_of_an_attribute_tells_true_from_one(
     for value in (True, 1, 1.0):
         provider.get_tracer("demo").start_span("", attributes={"key": value}).end()
         provider.get_tracer("demo").start_span("", attributes={"key": value}).end()
-    (resource,) = encode_spans(finished(exporter)).resource_spans
-    spans: list[Span] = [span for scope in resource.scope_spans for span in scope.spans]
-    assert [span.attributes[0].value.WhichOneof("value") for span in spans] == (
+    assert [span.attributes[0].value.WhichOneof("value") for span in encoded(exporter)] == (
         ["bool_value"] * 2 + ["int_value"] * 2 + ["double_value"] * 2
     )

@@ -14,6 +14,9 @@ from storefront import Storefront
 from tandem_local.databases import Database
 from unreliable_network import Proxy, proxied
 
+# Far less than a request's patience here, and enough for whatever machine.
+PATIENCE_SECONDS, AT_ONCE_SECONDS = 60, 20
+
 
 class Behind(NamedTuple):
     """An API that reaches its database through a proxy."""
@@ -36,7 +39,10 @@ async def running_behind(database: Database, provider: IdentityProvider, **chang
 @pytest.fixture
 async def behind(storefront: Storefront, database: Database, provider: IdentityProvider) -> AsyncIterator[Behind]:
     storefront.product("MUG-1")
-    async with running_behind(database, provider) as behind:
+    patient = dict.fromkeys(
+        ("request_seconds", "database_pool_wait_seconds", "database_connect_seconds"), PATIENCE_SECONDS
+    )
+    async with running_behind(database, provider, **patient) as behind:
         yield behind
 
 
@@ -60,8 +66,9 @@ async def test_a_database_that_refuses_connections_is_a_503_at_once_and_comes_ba
     assert (await api.get("/v1/orders", ada)).status_code == 200
     await proxy.close()
 
-    assert_unavailable(await api.get("/v1/orders", ada))
-    assert_unavailable(await api.place(ada, MUG_1=1))
+    async with asyncio.timeout(AT_ONCE_SECONDS):
+        assert_unavailable(await api.get("/v1/orders", ada))
+        assert_unavailable(await api.place(ada, MUG_1=1))
 
     assert (await api.get("/v1/products")).status_code == 200, "the catalogue needs no database"
     await proxy.open()
@@ -69,8 +76,9 @@ async def test_a_database_that_refuses_connections_is_a_503_at_once_and_comes_ba
 
 
 async def test_a_database_that_falls_silent_is_a_503_in_bounded_time_for_everyone(
-    database: Database, provider: IdentityProvider, ada: UUID
+    storefront: Storefront, database: Database, provider: IdentityProvider, ada: UUID
 ) -> None:
+    storefront.product("MUG-1")
     # So short a limit is for what is meant to meet it: a busy machine meets it now and then with nothing wrong.
     limits = {"request_seconds": 1.5, "database_pool_wait_seconds": 1, "database_connect_seconds": 2}
     async with running_behind(database, provider, **limits) as (api, proxy):
@@ -81,7 +89,7 @@ async def test_a_database_that_falls_silent_is_a_503_in_bounded_time_for_everyon
             answers = await asyncio.gather(*(api.get("/v1/orders", ada) for _ in range(10)))
         for answer in answers:
             assert_unavailable(answer)
-        assert (await api.get("/v1/products")).status_code == 200
+        assert len((await api.get("/v1/products")).json()["items"]) == 1
 
         proxy.thaw()
         await served(api, ada)

@@ -1,5 +1,6 @@
 """The client's spans, asked of a real server: the names are those of OpenTelemetry's conventions."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from partners import Receiver, Reply
 from tandem_runtime.recording import Recorder
+from tandem_runtime.tracing import context_from
 from tandem_worker import http_client
 from tandem_worker.http_client import TracedClient
 
@@ -76,6 +78,24 @@ async def test_who_is_asked_can_go_on_with_the_trace(
     assert message.headers["traceparent"] == f"00-{context.trace_id:032x}-{context.span_id:016x}-03"
 
 
+async def test_a_trace_that_is_not_recorded_goes_on_all_the_same(
+    client: TracedClient, server: Receiver, recorded: InMemorySpanExporter
+) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    caller = context_from({"traceparent": f"00-{trace_id}-b7ad6b7169203331-00"})
+    with http_client.tracer().start_as_current_span("work", context=caller):
+        await client.post(server.url(), content=b"{}")
+    (message,) = server.messages
+    assert re.fullmatch(f"00-{trace_id}-[0-9a-f]{{16}}-00", message.headers["traceparent"])
+    assert recorded.get_finished_spans() == ()
+
+
+async def test_without_tracing_it_is_a_client_as_any_other(client: TracedClient, server: Receiver) -> None:
+    assert (await client.post(server.url(), content=b"{}")).status_code == 200
+    (message,) = server.messages
+    assert "traceparent" not in message.headers
+
+
 @pytest.mark.parametrize("status", [404, 503])
 async def test_an_answer_that_is_an_error_is_one(
     client: TracedClient, server: Receiver, recorded: InMemorySpanExporter, status: int
@@ -87,7 +107,7 @@ async def test_an_answer_that_is_an_error_is_one(
     assert span.status.status_code is StatusCode.ERROR
 
 
-async def test_so_is_none(client: TracedClient, recorded: InMemorySpanExporter) -> None:
+async def test_a_request_without_an_answer_is_an_error(client: TracedClient, recorded: InMemorySpanExporter) -> None:
     with pytest.raises(httpx.ConnectError):
         await ask(client, "GET", "http://127.0.0.1:9/")
     span = only(recorded)

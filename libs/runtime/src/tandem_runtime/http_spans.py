@@ -22,6 +22,8 @@ SLOW_SECONDS = 1.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _READS = frozenset({"GET", "HEAD"})
 _NOTHING = Context()
+# Of what strangers choose; a span waits in memory until it is sent.
+_MOST_CHARACTERS = 1024
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -129,7 +131,7 @@ def _begun(scope: Scope, parent: Context, start: int | None = None) -> Span:
     attributes = {
         "http.request.method": method if known else "_OTHER",
         "url.scheme": scope["scheme"],
-        "url.path": scope["path"],
+        "url.path": scope["path"][:_MOST_CHARACTERS],
         "network.protocol.version": scope["http_version"],
         **_server(next((value for name, value in scope["headers"] if name == b"host"), b""), scope["scheme"]),
     }
@@ -152,7 +154,7 @@ def _tell(span: Span, scope: Scope, outcome: Outcome) -> None:
 def _server(host: bytes, scheme: str) -> dict[str, str | int]:
     """The server's attributes, as its client called it."""
     try:
-        called = urlsplit(f"//{host.decode('latin-1')}")
+        called = urlsplit(f"//{host[:_MOST_CHARACTERS].decode('latin-1')}")
         name, port = called.hostname, called.port or _PORTS.get(scheme)
     except ValueError:  # what a client makes up
         return {}

@@ -1,4 +1,4 @@
-"""Requests that the worker makes, each with a span by OpenTelemetry's stable conventions for HTTP."""
+"""Requests to the payment provider, and the probe's; each has a span by OpenTelemetry's stable conventions."""
 
 from http import HTTPStatus
 from typing import Any
@@ -14,8 +14,8 @@ _PORTS = {"http": 80, "https": 443}
 class TracedClient(httpx.AsyncClient):
     """An `httpx.AsyncClient` whose requests carry the trace to whom they ask.
 
-    A span lasts until the answer is there, its body included; what failed is told in it. Never in it: the query, which
-    may be somebody's.
+    A span lasts until the answer is there, its body included (of a stream: its head), redirects being part of it; what
+    failed is told in it. Never in it: the query, which may be somebody's.
     """
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:

@@ -167,10 +167,11 @@ class Processor:
                 ages[event.type].append(max(0.0, (now - event.time).total_seconds()))
         for (event_type, outcome), count in counts.items():
             metrics.EVENTS.labels(consumer=name, type=event_type, outcome=outcome).inc(count)
+        trace = exemplar()
         for event_type, seconds in ages.items():
-            histogram, told = metrics.EVENT_AGE.labels(consumer=name, type=event_type), exemplar()
+            histogram = metrics.EVENT_AGE.labels(consumer=name, type=event_type)
             for age in seconds:
-                histogram.observe(age, told)
+                histogram.observe(age, trace)
 
     def _names(self, event: Event) -> dict[str, str]:
         names = about(event.aggregate_type, event.aggregate_id)
