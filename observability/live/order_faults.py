@@ -28,9 +28,13 @@ def provider_away(theatre: Theatre) -> Iterator[None]:
 
 @contextmanager
 def payment_contradicts_itself(theatre: Theatre) -> Iterator[None]:
-    """An attempt whose amount is not what the provider was asked for with the same key."""
+    """An attempt, which its order waits for, with an amount that the provider was not asked for with the same key."""
     store = theatre.store
-    ((attempt,),) = store.execute("SELECT id FROM orders_paymentattempt WHERE state = 'captured' LIMIT 1")
+    ((attempt, order, state),) = store.execute(
+        "SELECT a.id, o.id, o.state FROM orders_paymentattempt a JOIN orders_order o ON o.id = a.order_id"
+        " WHERE a.state = 'captured' AND o.state = 'shipped' LIMIT 1"
+    )
+    store.execute("UPDATE orders_order SET state = 'reserved' WHERE id = %s", order)
     store.execute(
         "UPDATE orders_paymentattempt SET state = 'unknown', amount = amount + 1,"
         " created_at = now() - interval '1 hour' WHERE id = %s",
@@ -40,6 +44,7 @@ def payment_contradicts_itself(theatre: Theatre) -> Iterator[None]:
         yield
     finally:
         store.execute("UPDATE orders_paymentattempt SET state = 'captured', amount = amount - 1 WHERE id = %s", attempt)
+        store.execute("UPDATE orders_order SET state = %s WHERE id = %s", state, order)
 
 
 @contextmanager
