@@ -13,7 +13,8 @@ import httpx
 from observability.live.theatre import Theatre
 from observability.live.traffic import wait_for
 
-FLOOD = 60
+# More than the pool and its queue hold, so that some are turned away.
+FLOOD = 150
 
 
 @contextmanager
