@@ -93,7 +93,7 @@ observe-check: ## what dashboards, alerts and runbooks ask for, against the runn
 	$(RUN) python -m observability.live check
 
 observe-alerts: ## each alert fired by its fault and cleared after, a quarter of an hour; needs Prometheus (ONLY=Kafka)
-	$(RUN) python -m observability.live alerts $(if $(ONLY),--only $(ONLY))
+	$(RUN) python -m observability.live alerts $(if $(ONLY),--only "$(ONLY)")
 
 collector-check: $(COLLECTOR) ## the collectors' configurations in a real collector, and an order's trace through it
 	$(RUN) pytest -n 0 observability/tests/test_collector.py observability/tests/test_collector_logs.py tests/e2e/test_traces.py

@@ -1,10 +1,15 @@
 """Every test of the repository may ask for the real Postgres and Kafka that tandem_local starts."""
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 import structlog
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 pytest_plugins = ["tandem_local.testing"]
 
@@ -23,3 +28,19 @@ structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _con
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Half as many workers again as processors: tests that start servers often wait for them."""
     return min(8, -(-3 * (os.cpu_count() or 1) // 2))
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> "Iterator[InMemorySpanExporter]":
+    """Tracing is on in this process, for the test; the spans that have ended."""
+    from opentelemetry import trace  # noqa: PLC0415 - only those who use it pay for it
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: PLC0415
+    from tandem_runtime.recording import Recorder  # noqa: PLC0415
+
+    exporter, provider = InMemorySpanExporter(), Recorder(Resource({}))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    yield exporter
+    provider.shutdown()

@@ -1,6 +1,5 @@
 """What was answered once is answered again from memory, and nobody can tell but by the time it takes."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +8,6 @@ import pytest
 import structlog
 from identity_provider import IdentityProvider
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 from running_api import Api, api_settings, running_api
@@ -19,7 +16,6 @@ from tandem_api.application import FROM_MEMORY
 from tandem_api.catalog.memory import Memory
 from tandem_api.metrics import REMEMBERED_ANSWERS
 from tandem_api.rate_limits.classes import RouteClass, class_of
-from tandem_runtime.recording import Recorder
 
 PATHS = ("/v1/products/MUG-1", "/v1/products?limit=1&sort=price", "/v1/categories")
 
@@ -94,21 +90,11 @@ async def test_it_is_counted_limited_and_measured_like_any_other(
     assert measured() == before + 2
 
 
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    provider = Recorder(Resource({}))
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
-    yield exporter
-    provider.shutdown()
-
-
-async def test_its_span_has_the_name_that_the_framework_gives(spans: InMemorySpanExporter, api: Api) -> None:
+async def test_its_span_has_the_name_that_the_framework_gives(recorded: InMemorySpanExporter, api: Api) -> None:
     for path in PATHS:
         await api.get(path)
         await api.get(path)
-    seen = [span for span in spans.get_finished_spans() if span.kind is trace.SpanKind.SERVER]
+    seen = [span for span in recorded.get_finished_spans() if span.kind is trace.SpanKind.SERVER]
 
     def told(span: Any) -> tuple[str, object]:
         return span.name, span.attributes["http.route"]

@@ -1,37 +1,16 @@
 """The client's spans, asked of a real server: the names are those of OpenTelemetry's conventions."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from partners import Receiver, Reply
-from tandem_runtime.recording import Recorder
-from tandem_runtime.tracing import context_from
-from tandem_worker import http_client
+from tandem_runtime.tracing import context_from, tracer
 from tandem_worker.http_client import TracedClient
-
-
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """The spans that end, of a provider of the test's own."""
-    exporter, provider = InMemorySpanExporter(), Recorder(Resource({}))
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(http_client, "tracer", lambda: provider.get_tracer("test"))
-    yield exporter
-    provider.shutdown()
-
-
-@pytest.fixture
-def server() -> Iterator[Receiver]:
-    receiver = Receiver()
-    with receiver.serving():
-        yield receiver
 
 
 @pytest.fixture
@@ -42,7 +21,7 @@ async def client() -> AsyncIterator[TracedClient]:
 
 async def ask(client: TracedClient, method: str, url: str) -> httpx.Response:
     """As part of some work: an outgoing request begins no trace."""
-    with http_client.tracer().start_as_current_span("work"):
+    with tracer().start_as_current_span("work"):
         return await client.request(method, url)
 
 
@@ -53,55 +32,55 @@ def only(recorded: InMemorySpanExporter) -> Any:
 
 
 async def test_a_request_is_told_without_its_query_and_who_asks(
-    client: TracedClient, server: Receiver, recorded: InMemorySpanExporter
+    client: TracedClient, receiver: Receiver, recorded: InMemorySpanExporter
 ) -> None:
-    answer = await ask(client, "POST", f"http://ada:secret@127.0.0.1:{server.port}/a%20b?token=secret")
+    answer = await ask(client, "POST", f"http://ada:secret@127.0.0.1:{receiver.port}/a%20b?token=secret")
 
     assert answer.content == b"thanks"
     span = only(recorded)
     assert (span.name, span.kind, span.status.status_code) == ("POST", SpanKind.CLIENT, StatusCode.UNSET)
     assert span.attributes == {
         "http.request.method": "POST",
-        "url.full": server.url("/a%20b"),
+        "url.full": receiver.url("/a%20b"),
         "server.address": "127.0.0.1",
-        "server.port": server.port,
+        "server.port": receiver.port,
         "http.response.status_code": 200,
     }
 
 
 async def test_who_is_asked_can_go_on_with_the_trace(
-    client: TracedClient, server: Receiver, recorded: InMemorySpanExporter
+    client: TracedClient, receiver: Receiver, recorded: InMemorySpanExporter
 ) -> None:
-    await ask(client, "POST", server.url())
+    await ask(client, "POST", receiver.url())
     context = only(recorded).context
-    (message,) = server.messages
+    (message,) = receiver.messages
     assert message.headers["traceparent"] == f"00-{context.trace_id:032x}-{context.span_id:016x}-03"
 
 
 async def test_a_trace_that_is_not_recorded_goes_on_all_the_same(
-    client: TracedClient, server: Receiver, recorded: InMemorySpanExporter
+    client: TracedClient, receiver: Receiver, recorded: InMemorySpanExporter
 ) -> None:
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     caller = context_from({"traceparent": f"00-{trace_id}-b7ad6b7169203331-00"})
-    with http_client.tracer().start_as_current_span("work", context=caller):
-        await client.post(server.url(), content=b"{}")
-    (message,) = server.messages
+    with tracer().start_as_current_span("work", context=caller):
+        await client.post(receiver.url(), content=b"{}")
+    (message,) = receiver.messages
     assert re.fullmatch(f"00-{trace_id}-[0-9a-f]{{16}}-00", message.headers["traceparent"])
     assert recorded.get_finished_spans() == ()
 
 
-async def test_without_tracing_it_is_a_client_as_any_other(client: TracedClient, server: Receiver) -> None:
-    assert (await client.post(server.url(), content=b"{}")).status_code == 200
-    (message,) = server.messages
+async def test_without_tracing_it_is_a_client_as_any_other(client: TracedClient, receiver: Receiver) -> None:
+    assert (await client.post(receiver.url(), content=b"{}")).status_code == 200
+    (message,) = receiver.messages
     assert "traceparent" not in message.headers
 
 
 @pytest.mark.parametrize("status", [404, 503])
 async def test_an_answer_that_is_an_error_is_one(
-    client: TracedClient, server: Receiver, recorded: InMemorySpanExporter, status: int
+    client: TracedClient, receiver: Receiver, recorded: InMemorySpanExporter, status: int
 ) -> None:
-    server.answer = lambda _message: Reply(status=status)
-    assert (await ask(client, "POST", server.url())).status_code == status
+    receiver.answer = lambda _message: Reply(status=status)
+    assert (await ask(client, "POST", receiver.url())).status_code == status
     span = only(recorded)
     assert (span.attributes["http.response.status_code"], span.attributes["error.type"]) == (status, str(status))
     assert span.status.status_code is StatusCode.ERROR

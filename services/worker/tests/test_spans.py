@@ -1,35 +1,20 @@
 """A consumer's spans: the names are those of OpenTelemetry's conventions, a batch is linked both ways."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from letters import event
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import messaging_attributes
 from tandem_contracts.envelope import Event
-from tandem_runtime.recording import Recorder
-from tandem_worker.consumer import spans
 from tandem_worker.consumer.spans import Source, batch_span, process_span
 
 CONVENTIONS = {value for name, value in vars(messaging_attributes).items() if name.startswith("MESSAGING_")}
 DEPRECATED = {"messaging.operation", "messaging.kafka.message.offset", "messaging.kafka.destination.partition"}
 CAUSE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 SOURCE = Source("tandem.orders", 3, 42)
-
-
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """The spans that end, of a provider of the test's own."""
-    exporter, provider = InMemorySpanExporter(), Recorder(Resource({}))
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(spans, "tracer", lambda: provider.get_tracer("test"))
-    yield exporter
-    provider.shutdown()
 
 
 def caused() -> Event:

@@ -24,7 +24,7 @@ _READS = frozenset({"GET", "HEAD"})
 _NOTHING = Context()
 # Of what strangers choose; a span waits in memory until it is sent.
 _MOST_CHARACTERS = 1024
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(slots=True)  # frozen, it would take three times as long to make
@@ -155,7 +155,7 @@ def _server(host: bytes, scheme: str) -> dict[str, str | int]:
     """The server's attributes, as its client called it."""
     try:
         called = urlsplit(f"//{host[:_MOST_CHARACTERS].decode('latin-1')}")
-        name, port = called.hostname, called.port or _PORTS.get(scheme)
+        name, port = called.hostname, called.port or PORTS.get(scheme)
     except ValueError:  # what a client makes up
         return {}
     return {"server.address": name, **({"server.port": port} if port else {})} if name else {}

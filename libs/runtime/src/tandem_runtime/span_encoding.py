@@ -1,6 +1,6 @@
 """Spans as OTLP, in a fourth of the time of OpenTelemetry's own encoder: what was sent before is not built again."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -87,23 +87,23 @@ def _add(into: ScopeSpans, span: RecordedSpan) -> None:
 def _add_tellable(into: ScopeSpans, span: RecordedSpan) -> None:
     """The span without what OTLP cannot tell: half a surrogate, a whole number of 65 bits, what fails to be shown."""
     try:
-        told = {key: value for key, value in span.attributes.items() if _can_be_told(key, value)}
+        told = _told_of(span.attributes)
         span.dropped_attributes += len(span.attributes) - len(told)
         span.attributes = told
         span.name = _tellable(span.name)
         if span.status.description:
             span.status = Status(span.status.status_code, _tellable(span.status.description))
         span.events = [
-            Event(_tellable(event.name), dict(_told_of(event.attributes)), event.timestamp) for event in span.events
+            Event(_tellable(event.name), _told_of(event.attributes), event.timestamp) for event in span.events
         ]
-        span.links = [Link(link.context, dict(_told_of(link.attributes))) for link in span.links]
+        span.links = [Link(link.context, _told_of(link.attributes)) for link in span.links]
         _add(into, span)
     except Exception as error:  # noqa: BLE001 - whatever somebody has put into it
         log.warning("span cannot be told", error=repr(error))
 
 
-def _told_of(attributes: Mapping[str, Any] | None) -> Iterator[tuple[str, Any]]:
-    return ((key, value) for key, value in (attributes or {}).items() if _can_be_told(key, value))
+def _told_of(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (attributes or {}).items() if _can_be_told(key, value)}
 
 
 def _can_be_told(key: str, value: Any) -> bool:

@@ -6,9 +6,8 @@ from typing import Any
 import httpx
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AnyValue
+from tandem_runtime.http_spans import PORTS
 from tandem_runtime.tracing import trace_headers, tracer
-
-_PORTS = {"http": 80, "https": 443}
 
 
 class TracedClient(httpx.AsyncClient):
@@ -25,7 +24,7 @@ class TracedClient(httpx.AsyncClient):
             "http.request.method": request.method,
             "url.full": f"{url.scheme}://{url.netloc.decode('ascii')}{path}",  # netloc is without who asks
             "server.address": url.host,
-            "server.port": url.port or _PORTS.get(url.scheme, 0),
+            "server.port": url.port or PORTS.get(url.scheme, 0),
         }
         with tracer().start_as_current_span(request.method, kind=SpanKind.CLIENT, attributes=attributes) as span:
             request.headers.update(trace_headers())
