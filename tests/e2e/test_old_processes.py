@@ -6,7 +6,7 @@ The last release is the newest tag; in a history that has none, what was there b
 import os
 import subprocess
 import sys
-import tarfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -67,8 +67,8 @@ def last_release() -> str:
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources of the last release."""
     folder = tmp_path_factory.mktemp("old")
-    with tarfile.open(fileobj=BytesIO(git("archive", "--format=tar", last_release(), "services", "libs"))) as archive:
-        archive.extractall(folder, filter="data")
+    with zipfile.ZipFile(BytesIO(git("archive", "--format=zip", last_release(), "services", "libs"))) as archive:
+        archive.extractall(folder)
     return folder
 
 
